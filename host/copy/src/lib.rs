@@ -1,0 +1,1 @@
+//! The data plane: record batches pass from source to target untouched.

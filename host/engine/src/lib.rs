@@ -1,0 +1,1 @@
+//! Runs, resumes and undoes a graph of steps.

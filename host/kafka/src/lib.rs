@@ -1,0 +1,1 @@
+//! A Kafka wire client for moving clusters.

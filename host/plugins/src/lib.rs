@@ -1,0 +1,1 @@
+//! Loads, contains and calls plugins.

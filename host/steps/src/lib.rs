@@ -1,0 +1,1 @@
+//! The native steps of a migration.

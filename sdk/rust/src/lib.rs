@@ -1,0 +1,1 @@
+//! What a plugin author needs to write a Ferry plugin in Rust.
