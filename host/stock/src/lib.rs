@@ -1,0 +1,1 @@
+//! The stock plugins, carried inside the binary.
