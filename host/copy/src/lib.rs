@@ -1,1 +1,13 @@
 //! The data plane: record batches pass from source to target untouched.
+//!
+//! Everything particular to Kafka's log lives here and nothing else does: no journal, no plugin, no
+//! configuration file.
+
+pub mod batch;
+
+pub mod append;
+pub mod halt;
+pub mod map;
+pub mod partition;
+pub mod progress;
+pub mod state;

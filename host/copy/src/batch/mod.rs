@@ -1,0 +1,15 @@
+//! Record batches (message format 2): reading them, rewriting their headers, taking them apart and
+//! putting them together.
+//!
+//! Source: Apache Kafka protocol guide, "Record Batch"
+//! (<https://kafka.apache.org/documentation/#recordbatch>), KIP-98, KIP-534.
+
+pub mod aborted;
+pub mod codec;
+pub mod encode;
+pub mod error;
+pub mod header;
+pub mod padding;
+pub mod records;
+pub mod rewrite;
+pub mod slices;

@@ -1,0 +1,421 @@
+//! A partition whose records keep their offsets.
+//!
+//! Delivery is exact: the target's log itself says how far the copy has come, every acknowledged
+//! base offset must be the predicted one, and after any unknown outcome the end of the target's log
+//! is settled before anything else is sent. The sequence number of a record is its offset (modulo
+//! 2^31), so that a restarted copy continues the sequence that it left.
+
+use crate::append::{Append, Interruption, Prepared};
+use crate::batch::padding::PADDING_RECORDS_MAX;
+use crate::batch::rewrite::sequence_at;
+use crate::halt::Halt;
+use std::collections::VecDeque;
+
+/// Batches of one partition that may be on their way at once once an acknowledgement has shown that
+/// the target's state is ours. Five is what brokers remember per producer (KIP-98).
+pub const IN_FLIGHT_MAX: usize = 5;
+
+/// What a partition does at the moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Phase {
+    /// The end of the target's log is being settled; nothing is on its way.
+    Settling,
+    /// Empty records are appended until the target's log ends where the source's starts.
+    Padding,
+    /// The padding is being deleted.
+    DeletingPadding,
+    /// Batches are copied.
+    Copying,
+    /// The offsets can't be kept from here on; everything before is acknowledged or on its way.
+    Interrupted(Interruption),
+    /// The partition stopped.
+    Halted(Halt),
+}
+
+/// What the settled end of a target partition looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TargetEnd {
+    /// The target's log start offset.
+    pub log_start: i64,
+    /// The target's log end offset, equal to its high watermark and stable.
+    pub log_end: i64,
+    /// The last sequence number of our producer, where the broker still knows it.
+    pub last_sequence: Option<i32>,
+}
+
+/// What is to be sent next.
+#[derive(Debug, Clone)]
+pub enum Send {
+    /// A batch of the source, at this offset.
+    Append(Append, i64),
+    /// So many empty records, at this offset.
+    Padding(i32, i64),
+}
+
+#[derive(Debug, Clone, Copy)]
+struct InFlight {
+    base: i64,
+    records: i64,
+    source_epoch: Option<i32>,
+}
+
+/// What stands behind the last batch of the queue.
+#[derive(Debug)]
+enum Ending {
+    Interruption(Interruption),
+    Halt(Halt),
+}
+
+/// The copy of one partition whose offsets are kept.
+#[derive(Debug)]
+pub struct ExactPartition {
+    phase: Phase,
+    /// Everything before it is acknowledged by the target.
+    acknowledged: i64,
+    /// Everything before it has been sent.
+    sent: i64,
+    /// The next source offset to fetch.
+    fetch_next: i64,
+    queue: VecDeque<Append>,
+    queued_bytes: usize,
+    in_flight: VecDeque<InFlight>,
+    /// Whether an acknowledgement has come since the end was last settled.
+    confirmed: bool,
+    /// Where the batches end whose outcome is unknown; empty when every outcome is known.
+    unknown_ends: Vec<i64>,
+    /// Where the padding ends; the source's log start when it was measured.
+    padding_to: Option<i64>,
+    /// What comes once the queue is sent.
+    ending: Option<Ending>,
+    /// The source's leader epoch of the last acknowledged batch.
+    source_epoch: Option<i32>,
+    /// Times that the target's log was found shorter than what it had acknowledged.
+    truncations: u32,
+}
+
+impl ExactPartition {
+    /// A partition that nothing is known of yet but the padding that was begun, if any.
+    #[must_use]
+    pub fn new(padding_to: Option<i64>, source_epoch: Option<i32>) -> Self {
+        Self {
+            phase: Phase::Settling,
+            acknowledged: 0,
+            sent: 0,
+            fetch_next: 0,
+            queue: VecDeque::new(),
+            queued_bytes: 0,
+            in_flight: VecDeque::new(),
+            confirmed: false,
+            unknown_ends: Vec::new(),
+            padding_to,
+            ending: None,
+            source_epoch,
+            truncations: 0,
+        }
+    }
+
+    /// What it does at the moment.
+    #[must_use]
+    pub fn phase(&self) -> &Phase {
+        &self.phase
+    }
+
+    /// Everything before this offset is acknowledged by the target.
+    #[must_use]
+    pub fn acknowledged(&self) -> i64 {
+        self.acknowledged
+    }
+
+    /// The source's leader epoch of the last acknowledged batch, where it is known.
+    #[must_use]
+    pub fn source_epoch(&self) -> Option<i32> {
+        self.source_epoch
+    }
+
+    /// Where the padding ends that has been begun.
+    #[must_use]
+    pub fn padding_to(&self) -> Option<i64> {
+        self.padding_to
+    }
+
+    /// Times that the target's log was found shorter than what it had acknowledged.
+    #[must_use]
+    pub fn truncations(&self) -> u32 {
+        self.truncations
+    }
+
+    /// Whether nothing is on its way to the target.
+    #[must_use]
+    pub fn quiet(&self) -> bool {
+        self.in_flight.is_empty()
+    }
+
+    /// Whether the outcome of something that was sent is unknown.
+    fn unknown(&self) -> bool {
+        !self.unknown_ends.is_empty()
+    }
+
+    /// Bytes that wait to be sent.
+    #[must_use]
+    pub fn queued_bytes(&self) -> usize {
+        self.queued_bytes
+    }
+
+    /// The next source offset to fetch, where the partition can take more.
+    #[must_use]
+    pub fn wants_fetch(&self, queue_bytes_max: usize) -> Option<i64> {
+        let copying = self.phase == Phase::Copying && !self.unknown() && self.ending.is_none();
+        (copying && self.queued_bytes < queue_bytes_max).then_some(self.fetch_next)
+    }
+
+    /// Whether the end of the target's log has to be settled before anything else: asked for only
+    /// when nothing is on its way any more.
+    #[must_use]
+    pub fn wants_settling(&self) -> bool {
+        self.quiet() && (self.phase == Phase::Settling || self.unknown()) && !self.halted()
+    }
+
+    /// The offset before which the target's padding is to be deleted, when it is complete.
+    #[must_use]
+    pub fn wants_deletion(&self) -> Option<i64> {
+        (self.phase == Phase::DeletingPadding && self.quiet())
+            .then_some(self.padding_to)
+            .flatten()
+    }
+
+    /// Whether the partition stopped.
+    #[must_use]
+    pub fn halted(&self) -> bool {
+        matches!(self.phase, Phase::Halted(_))
+    }
+
+    /// Where the offsets could not be kept on, once everything before is acknowledged.
+    #[must_use]
+    pub fn interrupted(&self) -> Option<&Interruption> {
+        match &self.phase {
+            Phase::Interrupted(interruption) if self.quiet() && !self.unknown() => {
+                Some(interruption)
+            }
+            _ => None,
+        }
+    }
+
+    /// The next batch to send, if one may be sent now. What is returned counts as sent.
+    pub fn next_send(&mut self) -> Option<Send> {
+        let depth = if self.confirmed { IN_FLIGHT_MAX } else { 1 };
+        if self.unknown() || self.in_flight.len() >= depth {
+            return None;
+        }
+        match self.phase {
+            Phase::Padding => {
+                let padding_to = self.padding_to?;
+                let left = padding_to - self.sent;
+                let records = i32::try_from(left)
+                    .unwrap_or(i32::MAX)
+                    .min(PADDING_RECORDS_MAX);
+                if records <= 0 {
+                    return None;
+                }
+                let base = self.sent;
+                self.put_in_flight(base, records.into(), None);
+                Some(Send::Padding(records, base))
+            }
+            Phase::Copying => {
+                let append = self.queue.pop_front()?;
+                self.queued_bytes -= append.bytes.len();
+                let base = self.sent;
+                debug_assert_eq!(append.source_first(), base, "offsets are kept");
+                self.put_in_flight(base, append.records(), Some(append.source_epoch));
+                self.end_of_queue();
+                Some(Send::Append(append, base))
+            }
+            _ => None,
+        }
+    }
+
+    fn put_in_flight(&mut self, base: i64, records: i64, source_epoch: Option<i32>) {
+        self.in_flight.push_back(InFlight {
+            base,
+            records,
+            source_epoch,
+        });
+        self.sent = base + records;
+    }
+
+    /// Goes over to what stands behind the queue, once it is empty. A halt waits until nothing is
+    /// on its way, so that all that can be kept is kept.
+    fn end_of_queue(&mut self) {
+        if !self.queue.is_empty() {
+            return;
+        }
+        match self.ending.take() {
+            Some(Ending::Interruption(interruption)) => {
+                self.phase = Phase::Interrupted(interruption);
+            }
+            Some(Ending::Halt(halt)) if self.quiet() => self.halt(halt),
+            waiting => self.ending = waiting,
+        }
+    }
+
+    /// The source answered a fetch from `from`. Answers to fetches that have been overtaken by a
+    /// settled end are ignored.
+    pub fn on_fetched(&mut self, from: i64, prepared: Prepared) {
+        if self.wants_fetch(usize::MAX) != Some(from) {
+            return;
+        }
+        for append in prepared.appends {
+            self.queued_bytes += append.bytes.len();
+            self.fetch_next = append.source_next;
+            self.queue.push_back(append);
+        }
+        self.ending = match (prepared.halt, prepared.interruption) {
+            (Some(halt), _) => Some(Ending::Halt(halt)),
+            (None, Some(interruption)) => Some(Ending::Interruption(interruption)),
+            (None, None) => None,
+        };
+        debug_assert!(
+            self.ending.is_some() || self.fetch_next == prepared.source_next.max(from),
+            "without an ending, everything that was looked at is to be appended"
+        );
+        self.end_of_queue();
+    }
+
+    /// The source's log starts behind our position: records were deleted before they were copied.
+    /// They are gone for every reader, so the target is padded on to where the source starts.
+    pub fn on_source_starts_at(&mut self, log_start: i64) {
+        if self.phase != Phase::Copying || log_start <= self.fetch_next {
+            return;
+        }
+        // Everything that was fetched and lies before the new start is sent first: it is whole.
+        if self.queue.is_empty() && self.quiet() && !self.unknown() {
+            self.padding_to = Some(log_start);
+            self.phase = Phase::Padding;
+            self.confirmed = false;
+        }
+    }
+
+    /// The target acknowledged the oldest batch on its way, appended at `base`.
+    pub fn on_acknowledged(&mut self, base: i64) {
+        let Some(front) = self.in_flight.pop_front() else {
+            return;
+        };
+        if self.unknown() || self.halted() {
+            // An acknowledgement behind an unknown outcome proves nothing about what lies before
+            // it: the settled end decides.
+            self.unknown_ends.push(front.base + front.records);
+            return;
+        }
+        if base != front.base {
+            self.halt(Halt::Diverged {
+                expected: front.base,
+                got: base,
+            });
+            return;
+        }
+        self.acknowledged = front.base + front.records;
+        self.confirmed = true;
+        if front.source_epoch.is_some() {
+            self.source_epoch = front.source_epoch;
+        }
+        if self.phase == Phase::Padding && self.padding_to == Some(self.acknowledged) {
+            self.phase = Phase::DeletingPadding;
+        }
+        self.end_of_queue();
+    }
+
+    /// The outcome of the oldest batch on its way is unknown: the connection broke, the answer came
+    /// too late, the leader moved.
+    pub fn on_unknown(&mut self) {
+        if let Some(front) = self.in_flight.pop_front() {
+            self.unknown_ends.push(front.base + front.records);
+        }
+    }
+
+    /// The target refused the oldest batch for a reason that waiting does not mend.
+    pub fn on_refused(&mut self, halt: Halt) {
+        self.in_flight.pop_front();
+        self.halt(halt);
+    }
+
+    /// The padding before [`Self::wants_deletion`] is deleted.
+    pub fn on_padding_deleted(&mut self) {
+        if self.phase == Phase::DeletingPadding {
+            self.padding_to = None;
+            self.phase = Phase::Copying;
+            self.fetch_next = self.acknowledged;
+        }
+    }
+
+    /// The end of the target's log is settled at `end`; the source has `source_start` to
+    /// `source_end`. The first call decides where the copy starts, later ones what became of
+    /// batches whose outcome was unknown.
+    pub fn on_settled(&mut self, end: TargetEnd, source_start: i64, source_end: i64) {
+        if self.halted() || !self.quiet() {
+            return;
+        }
+        let first = self.phase == Phase::Settling;
+        if let Some(halt) = self.impossible_end(first, &end, source_end) {
+            self.halt(halt);
+            return;
+        }
+        if !first && end.log_end < self.acknowledged {
+            self.truncations += 1;
+        }
+        self.unknown_ends.clear();
+        self.confirmed = false;
+        self.drop_queue();
+        self.acknowledged = end.log_end;
+        self.sent = end.log_end;
+        self.fetch_next = end.log_end;
+        if self.padding_to.is_none() && end.log_end < source_start {
+            self.padding_to = Some(source_start);
+        }
+        self.phase = match self.padding_to {
+            Some(padding_to) if end.log_end < padding_to => Phase::Padding,
+            Some(padding_to) if end.log_start < padding_to => Phase::DeletingPadding,
+            _ => {
+                self.padding_to = None;
+                Phase::Copying
+            }
+        };
+    }
+
+    fn impossible_end(&self, first: bool, end: &TargetEnd, source_end: i64) -> Option<Halt> {
+        let sequence_is_ours = end
+            .last_sequence
+            .is_none_or(|last| end.log_end > 0 && last == sequence_at(end.log_end - 1));
+        let unexpected = Halt::TargetEndUnexpected {
+            log_end: end.log_end,
+            acknowledged: self.acknowledged,
+            sent: self.sent,
+        };
+        if end.log_end > source_end && self.padding_to.is_none_or(|to| end.log_end > to) {
+            return Some(Halt::TargetAhead {
+                target_end: end.log_end,
+                source_end,
+            });
+        }
+        if !sequence_is_ours {
+            return Some(unexpected);
+        }
+        // With every batch's end known, the log ends at one of them; a shorter log is a target that
+        // lost what it had acknowledged, which is copied again.
+        let known_end =
+            end.log_end <= self.acknowledged || self.unknown_ends.contains(&end.log_end);
+        (!first && !known_end).then_some(unexpected)
+    }
+
+    /// Stops the partition.
+    pub fn halt(&mut self, halt: Halt) {
+        if !self.halted() {
+            self.drop_queue();
+            self.phase = Phase::Halted(halt);
+        }
+    }
+
+    fn drop_queue(&mut self) {
+        self.queue.clear();
+        self.queued_bytes = 0;
+        self.ending = None;
+    }
+}
