@@ -1,0 +1,94 @@
+//! Settings of the copy.
+
+use crate::quantity::{Bandwidth, ByteSize};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What becomes of the offsets of records.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum OffsetMode {
+    /// Records keep their offsets wherever the partition allows it; the plan says where it does
+    /// not, and why.
+    #[default]
+    Preserve,
+    /// Records get new offsets; an exact map leads from the old ones to the new ones.
+    Translate,
+}
+
+/// How records are copied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(
+    rename_all = "kebab-case",
+    deny_unknown_fields,
+    default,
+    expecting = "a mapping"
+)]
+pub struct CopySettings {
+    /// Whether records keep their offsets.
+    pub offsets: OffsetMode,
+    /// The most that is read from the source per second, over all topics. Without it only the
+    /// brokers' quotas limit the copy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bandwidth: Option<Bandwidth>,
+    /// Memory for batches on their way, over all partitions.
+    pub memory: ByteSize,
+    /// How many offsets may be padded, over all partitions. A partition that starts at offset n
+    /// costs n empty records at the target, written and deleted again (about 4 million a second of
+    /// one broker's CPU). Partitions beyond the budget get new offsets.
+    pub padding_budget: u64,
+    /// Settings per topic group, as the topic filter formed the groups.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub groups: BTreeMap<String, TopicGroupSettings>,
+}
+
+/// Offsets that may be padded where the configuration says nothing: some eight minutes of one
+/// broker's CPU.
+pub const PADDING_BUDGET_DEFAULT: u64 = 2_000_000_000;
+
+impl Default for CopySettings {
+    fn default() -> Self {
+        Self {
+            offsets: OffsetMode::default(),
+            bandwidth: None,
+            memory: ByteSize::MEMORY_DEFAULT,
+            padding_budget: PADDING_BUDGET_DEFAULT,
+            groups: BTreeMap::new(),
+        }
+    }
+}
+
+/// Settings of one topic group; what is left out is as for all topics.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(
+    rename_all = "kebab-case",
+    deny_unknown_fields,
+    default,
+    expecting = "a mapping"
+)]
+pub struct TopicGroupSettings {
+    /// Whether records of these topics keep their offsets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offsets: Option<OffsetMode>,
+    /// The most that is read per second for these topics, within the limit for all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bandwidth: Option<Bandwidth>,
+    /// How many offsets may be padded for these topics, in place of their share of the budget for
+    /// all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub padding_budget: Option<u64>,
+}
+
+impl CopySettings {
+    /// The offset mode of a topic in `group`.
+    #[must_use]
+    pub fn offset_mode(&self, group: Option<&str>) -> OffsetMode {
+        group
+            .and_then(|group| self.groups.get(group))
+            .and_then(|settings| settings.offsets)
+            .unwrap_or(self.offsets)
+    }
+}
