@@ -1,13 +1,15 @@
 //! What an operator is told when something is wrong: what, where, the likely cause, the next
 //! command.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A stable code with a page of its own: `FERRY-E107`.
 ///
 /// The hundreds say where it arose: 0 configuration, 1 connections and brokers, 2 copy, 3 plugins
 /// and plan, 4 journal and steps, 5 verification.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct ProblemCode(pub u16);
 
 impl fmt::Display for ProblemCode {
@@ -17,19 +19,24 @@ impl fmt::Display for ProblemCode {
 }
 
 /// What an operator is told. Never holds a secret.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Problem {
     /// Its code.
     pub code: ProblemCode,
     /// What happened, in one line without a full stop.
     pub what: String,
     /// Where: broker and listener, topic-partition and offset, file and line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,
     /// The likely cause; as a question where it is a guess.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
     /// Lines that belong to it: the names that collide, the topics that are undecided.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub details: Vec<String>,
     /// The command or the setting to try next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
 }
 
