@@ -250,7 +250,7 @@ impl ClientProperties {
                         let text = look_up(placeholder, &entry.directory, environment, &mut files)
                             .map_err(|what| ConfigError::Unresolvable {
                                 place: entry.place.clone(),
-                                placeholder: placeholder.clone(),
+                                placeholder: Box::new(placeholder.clone()),
                                 what,
                             })?;
                         value.push_str(&text);

@@ -173,7 +173,7 @@ pub enum ConfigError {
         /// The value that holds it.
         place: Place,
         /// The placeholder.
-        placeholder: Placeholder,
+        placeholder: Box<Placeholder>,
         /// Why not. Never holds a value.
         what: String,
     },
@@ -225,7 +225,7 @@ impl ConfigError {
             Self::UnknownKey { .. } => codes::UNKNOWN_KEY,
             Self::Properties { .. } => codes::PROPERTIES_SYNTAX,
             Self::Placeholder { .. } => codes::PLACEHOLDER_MALFORMED,
-            Self::Unresolvable { placeholder, .. } => match placeholder {
+            Self::Unresolvable { placeholder, .. } => match placeholder.as_ref() {
                 Placeholder::Environment { .. } => codes::PLACEHOLDER_ENVIRONMENT,
                 Placeholder::File { .. } => codes::PLACEHOLDER_FILE,
                 Placeholder::KubernetesSecret { .. } => codes::PLACEHOLDER_CLUSTER,
@@ -247,7 +247,7 @@ impl ConfigError {
             Self::PlaceholderPlace { .. } => {
                 "placeholders may stand in the client properties of source and target only"
             }
-            Self::Unresolvable { placeholder, .. } => match placeholder {
+            Self::Unresolvable { placeholder, .. } => match placeholder.as_ref() {
                 Placeholder::Environment { name } => {
                     return Some(format!("export {name}, or name a file: ${{file:PATH:KEY}}"));
                 }

@@ -9,11 +9,6 @@
 //! This crate opens files and reads the environment. It knows nothing about Kafka's protocol, about
 //! the plugins' own configuration, or about plans.
 
-#![allow(
-    clippy::result_large_err,
-    reason = "an error of this crate ends the run: its size costs nothing, its fields help a person"
-)]
-
 pub mod client_properties;
 pub mod cluster;
 pub mod codes;
