@@ -64,7 +64,7 @@ pub enum StartError {
         status: String,
         /// Its log.
         log: PathBuf,
-        /// The last lines of it.
+        /// What matters in it.
         tail: String,
     },
     /// A node died, or did not become ready in time.
@@ -88,7 +88,7 @@ pub enum ReadinessError {
         status: ExitStatus,
         /// Its log.
         log: PathBuf,
-        /// The last lines of it.
+        /// What matters in it.
         tail: String,
         /// Whether a port that it wanted was taken by another program.
         address_in_use: bool,
@@ -107,7 +107,7 @@ pub enum ReadinessError {
         answer: String,
         /// Its log.
         log: PathBuf,
-        /// The last lines of it.
+        /// What matters in it.
         tail: String,
     },
     /// It can not be told whether the process lives.

@@ -17,7 +17,8 @@ use crate::builder::User;
 use crate::error::StartError;
 use crate::folder::root;
 use crate::installation::{Installation, java};
-use crate::process::{ChildProcess, log_tail};
+use crate::log::summary;
+use crate::process::ChildProcess;
 
 /// The file with the cluster's first metadata.
 const CHECKPOINT: &str = "bootstrap.checkpoint";
@@ -113,7 +114,7 @@ impl Format<'_> {
             Some(status) => status.to_string(),
             None => format!("no end within {} s", LIMIT.as_secs()),
         };
-        let tail = log_tail(&log, 0, 40);
+        let tail = summary(&log, 0);
         Err(StartError::Format { status, log, tail })
     }
 }

@@ -37,6 +37,7 @@ mod folder;
 mod format;
 mod installation;
 mod listener;
+mod log;
 mod node;
 mod port;
 pub mod probe;

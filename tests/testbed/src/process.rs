@@ -111,28 +111,3 @@ impl Drop for ChildProcess {
 fn append_to(log: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).open(log)
 }
-
-/// The last `lines` lines of a log from byte `from` on, or why it can not be read.
-pub(crate) fn log_tail(log: &Path, from: u64, lines: usize) -> String {
-    match read_from(log, from) {
-        Ok(text) => {
-            let all: Vec<&str> = text.lines().collect();
-            all[all.len().saturating_sub(lines)..].join("\n")
-        }
-        Err(error) => format!("(the log can not be read: {error})"),
-    }
-}
-
-/// At most the last 256 KiB of what a log holds from byte `from` on.
-pub(crate) fn read_from(log: &Path, from: u64) -> io::Result<String> {
-    use std::io::{Read, Seek, SeekFrom};
-    const AT_MOST_BYTES: u64 = 256 * 1024;
-    let mut file = File::open(log)?;
-    let length = file.metadata()?.len();
-    file.seek(SeekFrom::Start(
-        from.max(length.saturating_sub(AT_MOST_BYTES)),
-    ))?;
-    let mut bytes = Vec::new();
-    file.take(AT_MOST_BYTES).read_to_end(&mut bytes)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
-}

@@ -179,6 +179,10 @@ impl NodeConfiguration<'_> {
         properties.set("transaction.state.log.num.partitions", "5");
         properties.set("share.coordinator.state.topic.num.partitions", "5");
         properties.set("group.initial.rebalance.delay.ms", "0");
+        // A killed node may register again only when its old session is over; the default of nine
+        // seconds makes a restart take up to fifteen.
+        properties.set("broker.session.timeout.ms", "3000");
+        properties.set("broker.heartbeat.interval.ms", "500");
         // The default alone would be more than the heap.
         properties.set("log.cleaner.dedupe.buffer.size", "4194304");
     }

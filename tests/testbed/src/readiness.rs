@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use crate::cluster::Shared;
 use crate::error::ReadinessError;
+use crate::log::{read_from, summary};
 use crate::node::{NodeSlot, Vitality};
 use crate::probe;
-use crate::process::{log_tail, read_from};
 use crate::properties::NODE_USER;
 
 /// How often the nodes are asked.
@@ -17,9 +17,6 @@ const POLL: Duration = Duration::from_millis(25);
 
 /// How long one answer may take.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
-
-/// How many lines of a log an error shows.
-const TAIL_LINES: usize = 40;
 
 /// What a failed start says in the log when another program has its port.
 const ADDRESS_IN_USE: &str = "Address already in use";
@@ -44,7 +41,7 @@ pub(crate) fn wait(shared: &Shared) -> Result<(), ReadinessError> {
                 waited_ms: waited.as_millis(),
                 answer,
                 log: node.log(),
-                tail: log_tail(&node.log(), node.log_from(), TAIL_LINES),
+                tail: summary(&node.log(), node.log_from()),
             });
         }
         thread::sleep(POLL);
@@ -61,7 +58,7 @@ fn look_at(node: &NodeSlot) -> Result<bool, ReadinessError> {
             status,
             address_in_use: read_from(&node.log(), log_from)
                 .is_ok_and(|log| log.contains(ADDRESS_IN_USE)),
-            tail: log_tail(&node.log(), log_from, TAIL_LINES),
+            tail: summary(&node.log(), log_from),
             log: node.log(),
         }),
         Err(source) => Err(ReadinessError::Unknown {
