@@ -1,0 +1,372 @@
+//! The client: one cluster, its metadata, its connections.
+
+use crate::bootstrap;
+use crate::connect_error::ConnectError;
+use crate::connection::Connection;
+use crate::dial::Dialer;
+use crate::error::{KafkaError, Peer, Subject};
+use crate::error_code::ErrorCode;
+use crate::metadata::{Leader, MetadataCache};
+use crate::pool::{Lane, Pool};
+use crate::request::{Effect, Request};
+use crate::retry::{Backoff, Retry};
+use crate::settings::{Address, ClientSettings};
+use crate::throttle::Throttle;
+use ferry_model::identity::{BrokerId, ClusterId, Side, TopicId};
+use ferry_model::name::{TopicName, TopicPartition};
+use ferry_model::snapshot::BrokerFacts;
+use futures_util::future::join_all;
+use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
+use kafka_protocol::messages::{MetadataRequest, MetadataResponse, TopicName as WireTopic};
+use kafka_protocol::protocol::StrBytes;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How many topics are asked for in one request.
+const TOPICS_PER_REQUEST: usize = 1_000;
+
+/// A client of one cluster. Cheap to clone.
+#[derive(Clone)]
+pub struct Client {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    dialer: Arc<Dialer>,
+    metadata: MetadataCache,
+    pool: Pool,
+    /// The connection that the client began with, to an address of `bootstrap.servers`.
+    bootstrap: tokio::sync::Mutex<Connection>,
+    /// Held while metadata are read, so that one answer serves everybody who waits.
+    refreshing: tokio::sync::Mutex<()>,
+    pub(crate) coordinators: crate::coordinator::CoordinatorCache,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Client of the {}", self.side())
+    }
+}
+
+impl Client {
+    /// Connects to a cluster: dials the addresses of `bootstrap.servers`, logs in, reads the
+    /// brokers. Answers within `socket.connection.setup.timeout.ms`, at most 9 s.
+    ///
+    /// # Errors
+    /// [`ConnectError`] of the address that came furthest, with a line for each of the others.
+    pub async fn connect(settings: ClientSettings, side: Side) -> Result<Self, ConnectError> {
+        let (dialer, connection, response) = bootstrap::connect(settings, side).await?;
+        let metadata = MetadataCache::default();
+        metadata.apply(&response);
+        let inner = Inner {
+            pool: Pool::new(Arc::clone(&dialer)),
+            dialer,
+            metadata,
+            bootstrap: tokio::sync::Mutex::new(connection),
+            refreshing: tokio::sync::Mutex::default(),
+            coordinators: crate::coordinator::CoordinatorCache::default(),
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// Which cluster this is.
+    #[must_use]
+    pub fn side(&self) -> Side {
+        self.inner.dialer.side()
+    }
+
+    /// The settings that it was made with.
+    #[must_use]
+    pub fn settings(&self) -> &ClientSettings {
+        self.inner.dialer.settings()
+    }
+
+    /// The id of the cluster, as its brokers told last.
+    #[must_use]
+    pub fn cluster_id(&self) -> Option<ClusterId> {
+        self.inner.metadata.cluster_id()
+    }
+
+    /// The brokers, as they told last.
+    #[must_use]
+    pub fn brokers(&self) -> Vec<BrokerFacts> {
+        self.inner.metadata.brokers()
+    }
+
+    /// The leader of a partition, as far as known: see [`Client::refresh`].
+    #[must_use]
+    pub fn leader(&self, partition: &TopicPartition) -> Option<Leader> {
+        self.inner.metadata.leader(partition)
+    }
+
+    /// The id of a topic, as far as known and where brokers have ids.
+    #[must_use]
+    pub fn topic_id(&self, topic: &TopicName) -> Option<TopicId> {
+        self.inner.metadata.topic_id(topic)
+    }
+
+    /// Forgets a leader that turned out not to be one, until [`Client::refresh`] finds the next.
+    pub fn forget_leader(&self, partition: &TopicPartition) {
+        self.inner.metadata.forget_leader(partition);
+    }
+
+    /// Takes over a leader that an answer named (KIP-951), if it is newer than what is known.
+    pub fn note_leader(&self, partition: &TopicPartition, leader: Leader) {
+        self.inner.metadata.note_leader(partition, leader);
+    }
+
+    /// Reads the metadata of `topics`, and the brokers. A topic that does not exist has no leaders
+    /// afterwards; that is no error here.
+    ///
+    /// # Errors
+    /// [`KafkaError`] when no broker answers.
+    pub async fn refresh(&self, topics: &[TopicName]) -> Result<(), KafkaError> {
+        let asked = Instant::now();
+        let _one_at_a_time = self.inner.refreshing.lock().await;
+        let topics = self.inner.metadata.older_than(topics, asked);
+        for chunk in topics.chunks(TOPICS_PER_REQUEST) {
+            let response = self.metadata(&metadata_request(chunk)).await?;
+            self.inner.metadata.apply(&response);
+        }
+        Ok(())
+    }
+
+    /// Reads the brokers and the controller again.
+    ///
+    /// # Errors
+    /// [`KafkaError`] when no broker answers.
+    pub async fn refresh_brokers(&self) -> Result<(), KafkaError> {
+        let response = self.metadata(&metadata_request(&[])).await?;
+        self.inner.metadata.apply(&response);
+        Ok(())
+    }
+
+    /// Asks for metadata and keeps nothing.
+    pub(crate) async fn metadata(
+        &self,
+        request: &MetadataRequest,
+    ) -> Result<MetadataResponse, KafkaError> {
+        self.retrying(MetadataRequest::API, async || {
+            let connection = self.any_connection().await?;
+            let response = connection.call(request).await?;
+            match response.error_code {
+                0 => Ok(response),
+                code => Err(answered::<MetadataRequest>(
+                    connection.peer(),
+                    Some(Subject::Cluster),
+                    ErrorCode(code),
+                    None,
+                )),
+            }
+        })
+        .await
+    }
+
+    /// A live connection to `broker` for `lane`, dialled if need be.
+    ///
+    /// # Errors
+    /// [`KafkaError::NoBroker`] for a broker that the cluster does not have,
+    /// [`KafkaError::Connect`] where it can't be reached.
+    pub async fn connection(&self, broker: BrokerId, lane: Lane) -> Result<Connection, KafkaError> {
+        if let Some(alive) = self.inner.pool.existing(broker, lane) {
+            return Ok(alive);
+        }
+        let facts = self.inner.metadata.broker(broker);
+        let facts = facts.ok_or(KafkaError::NoBroker {
+            side: self.side(),
+            broker,
+        })?;
+        let address = Address {
+            host: facts.host,
+            port: facts.port,
+        };
+        self.inner.pool.connection(broker, lane, &address).await
+    }
+
+    /// How much a broker has throttled this client so far.
+    #[must_use]
+    pub fn throttle(&self, broker: BrokerId) -> Throttle {
+        self.inner.pool.throttle(broker)
+    }
+
+    /// Dials every broker at the address that it advertises, and says what came of it: finds
+    /// advertised names that do not resolve from here.
+    pub async fn check_brokers(&self) -> Vec<(BrokerFacts, Result<(), KafkaError>)> {
+        let dials = self.brokers().into_iter().map(async |broker| {
+            let dialled = self.connection(broker.id, Lane::Admin).await.map(|_| ());
+            (broker, dialled)
+        });
+        join_all(dials).await
+    }
+
+    /// A live connection to any broker: one that is there, else the first that can be made.
+    pub(crate) async fn any_connection(&self) -> Result<Connection, KafkaError> {
+        let brokers = self.brokers();
+        let existing = |broker: &BrokerFacts| self.inner.pool.existing(broker.id, Lane::Admin);
+        if let Some(alive) = brokers.iter().find_map(existing) {
+            return Ok(alive);
+        }
+        let mut bootstrap = self.inner.bootstrap.lock().await;
+        if bootstrap.is_alive() {
+            return Ok(bootstrap.clone());
+        }
+        for broker in &brokers {
+            if let Ok(connection) = self.connection(broker.id, Lane::Admin).await {
+                return Ok(connection);
+            }
+        }
+        let dialled = bootstrap::dial_any(&self.inner.dialer).await;
+        let (connection, response) = dialled.map_err(|error| KafkaError::Connect {
+            source: Arc::new(error),
+        })?;
+        self.inner.metadata.apply(&response);
+        *bootstrap = connection.clone();
+        Ok(connection)
+    }
+
+    /// A live connection to the controller, or to any broker where none is known. In clusters
+    /// without ZooKeeper every broker passes on what belongs to the controller.
+    pub(crate) async fn controller_connection(&self) -> Result<Connection, KafkaError> {
+        match self.inner.metadata.controller() {
+            Some(controller) => match self.connection(controller, Lane::Admin).await {
+                Ok(connection) => Ok(connection),
+                Err(_) => self.any_connection().await,
+            },
+            None => self.any_connection().await,
+        }
+    }
+
+    /// Runs `attempt` until it succeeds, fails for good, or `default.api.timeout.ms` is over.
+    /// Between attempts it waits, and refreshes what the error says is old.
+    pub(crate) async fn retrying<T>(
+        &self,
+        api: crate::request::Api,
+        mut attempt: impl AsyncFnMut() -> Result<T, KafkaError>,
+    ) -> Result<T, KafkaError> {
+        let mut patience = self.patience();
+        loop {
+            let error = match attempt().await {
+                Ok(value) => return Ok(value),
+                Err(error) => error,
+            };
+            let retry = error.retry();
+            if !retry.worth_it() {
+                return Err(error);
+            }
+            patience.wait(self.side(), api, error).await?;
+            // The attempt itself asks again if this fails.
+            if retry == Retry::RefreshMetadata && api != MetadataRequest::API {
+                let _ = self.once_metadata().await;
+            }
+        }
+    }
+
+    /// One attempt to read the brokers, without retries.
+    async fn once_metadata(&self) -> Result<(), KafkaError> {
+        let connection = self.any_connection().await?;
+        let response = connection.call(&metadata_request(&[])).await?;
+        self.inner.metadata.apply(&response);
+        Ok(())
+    }
+
+    /// The patience of one operation.
+    pub(crate) fn patience(&self) -> Patience {
+        let settings = self.settings();
+        let started = Instant::now();
+        Patience {
+            backoff: Backoff::new(settings.retry_backoff, settings.retry_backoff_max),
+            started,
+            deadline: started + settings.operation_timeout,
+            attempts: 0,
+        }
+    }
+}
+
+/// How long and how often one operation is tried.
+#[derive(Debug)]
+pub(crate) struct Patience {
+    backoff: Backoff,
+    started: Instant,
+    deadline: Instant,
+    attempts: u32,
+}
+
+/// More attempts than `default.api.timeout.ms` leaves time for with any sensible setting.
+const ATTEMPTS_MAX: u32 = 1_000;
+
+impl Patience {
+    /// Waits before the next attempt.
+    ///
+    /// # Errors
+    /// [`KafkaError::GaveUp`] around `error` when there is no time left for one.
+    pub(crate) async fn wait(
+        &mut self,
+        side: Side,
+        api: crate::request::Api,
+        error: KafkaError,
+    ) -> Result<(), KafkaError> {
+        self.attempts += 1;
+        let wait: Duration = self.backoff.next_wait();
+        if Instant::now() + wait >= self.deadline || self.attempts >= ATTEMPTS_MAX {
+            let spent = self.started.elapsed().as_millis();
+            return Err(KafkaError::GaveUp {
+                side,
+                api,
+                attempts: self.attempts,
+                spent_ms: u64::try_from(spent).unwrap_or(u64::MAX),
+                last: Box::new(error),
+            });
+        }
+        tracing::debug!(%side, %api, %error, attempt = self.attempts, "trying again");
+        tokio::time::sleep(wait).await;
+        Ok(())
+    }
+}
+
+/// A request for the metadata of `topics`, and of no others.
+pub(crate) fn metadata_request(topics: &[&TopicName]) -> MetadataRequest {
+    let topics = topics
+        .iter()
+        .map(|name| MetadataRequestTopic::default().with_name(Some(wire(name))));
+    MetadataRequest::default()
+        .with_topics(Some(topics.collect()))
+        .with_allow_auto_topic_creation(false)
+}
+
+/// The name of a topic as messages hold it.
+pub(crate) fn wire(name: &TopicName) -> WireTopic {
+    WireTopic(StrBytes::from_string(name.as_str().to_owned()))
+}
+
+/// The error of an answer with an error code.
+pub(crate) fn answered<R: Request>(
+    peer: &Arc<Peer>,
+    subject: Option<Subject>,
+    code: ErrorCode,
+    message: Option<&StrBytes>,
+) -> KafkaError {
+    answered_with::<R>(peer, subject, code, message, R::EFFECT)
+}
+
+/// As [`answered`], for an API whose effect is known better than by the table.
+pub(crate) fn answered_with<R: Request>(
+    peer: &Arc<Peer>,
+    subject: Option<Subject>,
+    code: ErrorCode,
+    message: Option<&StrBytes>,
+    effect: Effect,
+) -> KafkaError {
+    KafkaError::Answered {
+        peer: Arc::clone(peer),
+        api: R::API,
+        subject,
+        code,
+        message: message
+            .filter(|message| !message.is_empty())
+            .map(ToString::to_string),
+        effect,
+    }
+}
