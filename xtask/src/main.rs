@@ -1,7 +1,11 @@
 //! The chores of the project: `cargo xtask VERB`. The script `x` prepares a fresh machine and then
 //! calls this.
 
+mod build;
+mod check;
 mod kafka_jars;
+mod structure;
+mod test;
 mod workspace;
 
 use std::process::ExitCode;
@@ -11,8 +15,12 @@ use anyhow::{Result, bail};
 const USAGE: &str = "usage: cargo xtask VERB
 
 verbs:
+  build                   builds the plugins and the binary
+  check                   formatting, lints, documentation, structure
   kafka-jars [RELEASE..]  fetches the jars of Kafka into target/kafka (the releases that tests need,
-                          unless told)";
+                          unless told)
+  plugins                 builds the stock plugins into target/plugins
+  test [ARGUMENT..]       runs every test; the arguments are those of cargo test";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -30,7 +38,10 @@ fn run(arguments: &[String]) -> Result<()> {
         bail!("which verb?\n{USAGE}");
     };
     match verb.as_str() {
+        "build" => build::build(),
+        "check" => check::check(),
         "kafka-jars" => kafka_jars::fetch(rest),
+        "test" => test::test(rest),
         "help" | "--help" | "-h" => {
             workspace::say(USAGE);
             Ok(())

@@ -19,6 +19,14 @@ pub(crate) fn target() -> PathBuf {
     }
 }
 
+/// A call of the cargo that runs this, at the root of the workspace.
+pub(crate) fn cargo() -> Command {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.current_dir(root());
+    command
+}
+
 /// Says something to whoever called; the chores have no other output.
 #[allow(clippy::print_stderr)]
 pub(crate) fn say(line: &str) {

@@ -1,0 +1,15 @@
+//! Runs every test, those on real servers included.
+
+use anyhow::Result;
+
+use crate::kafka_jars;
+use crate::workspace::{cargo, run};
+
+/// Prepares what tests need and runs them; `arguments` are those of `cargo test`.
+pub(crate) fn test(arguments: &[String]) -> Result<()> {
+    kafka_jars::fetch(&[])?;
+    run(cargo()
+        .args(["test", "--workspace", "--no-fail-fast"])
+        .args(arguments)
+        .env("FERRY_TEST_KAFKA_DIR", kafka_jars::folder()))
+}
