@@ -290,6 +290,14 @@ impl Status {
         })
     }
 
+    /// Whether a rollback has to undo effects of a step.
+    #[must_use]
+    pub fn has_undoable(&self, step: &StepName) -> bool {
+        self.steps
+            .get(step)
+            .is_some_and(|record| undoable_of(step, record).next().is_some())
+    }
+
     /// The last value of a fact; none where it was never recorded, has expired with its attempt, or
     /// was forgotten with the step that recorded it.
     #[must_use]
