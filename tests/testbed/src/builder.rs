@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::certificates::{Certificates, ServerCertificate};
+use crate::class_archive::ClassArchive;
 use crate::cluster::{Cluster, Shared};
 use crate::error::{ReadinessError, StartError};
 use crate::folder::RunFolder;
@@ -78,6 +79,7 @@ pub struct ClusterBuilder {
     pub(crate) server_certificate: ServerCertificate,
     pub(crate) heap_mib: u32,
     pub(crate) tuning: Tuning,
+    pub(crate) class_archive: ClassArchive,
 }
 
 impl ClusterBuilder {
@@ -96,6 +98,7 @@ impl ClusterBuilder {
             server_certificate: ServerCertificate::Valid,
             heap_mib: 256,
             tuning: Tuning::FastStart,
+            class_archive: ClassArchive::Find,
         }
     }
 
@@ -220,6 +223,9 @@ impl ClusterBuilder {
         }
         self.check()?;
         let installation = Installation::find(self.version)?;
+        if self.class_archive == ClassArchive::Find && self.tuning == Tuning::FastStart {
+            self.class_archive = ClassArchive::for_installation(&installation);
+        }
         for _ in 1..ATTEMPTS {
             match self.start_once(&installation) {
                 Err(StartError::Readiness(ReadinessError::Died {
@@ -404,6 +410,7 @@ impl ClusterBuilder {
             Tuning::Throughput => &["-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20"],
         };
         arguments.extend(tuning.iter().map(Into::into));
+        arguments.extend(self.class_archive.option().map(Into::into));
         let logging = home.join("logging.properties");
         arguments.push(self.version.logging_option(&logging).into());
         arguments.extend(installation.class_path());

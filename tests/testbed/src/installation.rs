@@ -43,6 +43,11 @@ impl Installation {
         self.version
     }
 
+    /// The file that was written when the last jar was there.
+    pub(crate) fn mark(&self) -> PathBuf {
+        self.folder.join(COMPLETE)
+    }
+
     /// Java's option and value for the class path.
     pub(crate) fn class_path(&self) -> [OsString; 2] {
         ["-cp".into(), self.folder.join("*").into_os_string()]

@@ -31,6 +31,7 @@
 
 mod builder;
 mod certificates;
+mod class_archive;
 mod cluster;
 mod error;
 mod folder;
