@@ -4,6 +4,7 @@
 mod build;
 mod check;
 mod kafka_jars;
+mod plugins;
 mod structure;
 mod test;
 mod workspace;
@@ -41,6 +42,7 @@ fn run(arguments: &[String]) -> Result<()> {
         "build" => build::build(),
         "check" => check::check(),
         "kafka-jars" => kafka_jars::fetch(rest),
+        "plugins" => plugins::build_all().map(drop),
         "test" => test::test(rest),
         "help" | "--help" | "-h" => {
             workspace::say(USAGE);

@@ -3,10 +3,12 @@
 use anyhow::Result;
 
 use crate::kafka_jars;
+use crate::plugins;
 use crate::workspace::{cargo, run};
 
 /// Prepares what tests need and runs them; `arguments` are those of `cargo test`.
 pub(crate) fn test(arguments: &[String]) -> Result<()> {
+    plugins::build_all()?;
     kafka_jars::fetch(&[])?;
     run(cargo()
         .args(["test", "--workspace", "--no-fail-fast"])

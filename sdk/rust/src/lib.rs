@@ -46,6 +46,7 @@ mod error;
 pub mod log;
 pub mod naming_remapper;
 pub mod offset_translator;
+pub mod pattern;
 #[doc(hidden)]
 pub mod runtime;
 pub mod topic_filter;
