@@ -4,7 +4,7 @@
 //! key in PKCS 8, certificate, and the authority's certificate in one file.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
@@ -145,6 +145,11 @@ impl Certificates {
             _ => &self.authority,
         };
         self.write("server.pem", &authority.sign(&subject)?)
+    }
+
+    /// Where the files are.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     fn write(&self, name: &str, text: &str) -> Result<PathBuf, CertificateError> {

@@ -193,4 +193,12 @@ pub enum CertificateError {
         #[source]
         source: io::Error,
     },
+    /// Java did not make the store.
+    #[error("{} can not be made: {reason}", path.display())]
+    Store {
+        /// The file.
+        path: PathBuf,
+        /// What Java said.
+        reason: String,
+    },
 }

@@ -6,8 +6,11 @@
 mod support;
 
 use std::io;
+use std::process::Command;
 
-use ferry_testbed::{Cluster, KafkaVersion, Listener, Mechanism, ServerCertificate, probe};
+use ferry_testbed::{
+    Cluster, KafkaVersion, Listener, Mechanism, ServerCertificate, StoreFormat, probe,
+};
 use support::{connect, create_topic};
 
 const CLUSTER_AUTHORIZATION_FAILED: i16 = 31;
@@ -128,6 +131,35 @@ fn a_server_can_present_wrong_certificates() {
             (Ok(_), Some(_)) => panic!("{certificate:?} was accepted"),
             (Err(error), Some(part)) if error.to_string().contains(part) => {}
             (Err(error), _) => panic!("{certificate:?}: {error}"),
+        }
+    }
+}
+
+#[test]
+fn javas_own_stores_hold_what_their_names_say() {
+    let cluster = Cluster::builder(KafkaVersion::V4_3)
+        .user("admin", "secret")
+        .start_blocking()
+        .unwrap();
+    let certificates = cluster.certificates();
+    for format in [StoreFormat::Jks, StoreFormat::Pkcs12] {
+        let trusted = certificates.truststore(format, "changeit").unwrap();
+        let key = certificates.keystore(format, "admin", "changeit").unwrap();
+        for (store, entry) in [(trusted, "trustedCertEntry"), (key, "PrivateKeyEntry")] {
+            let listed = Command::new("keytool")
+                .args([
+                    "-list",
+                    "-storepass",
+                    "changeit",
+                    "-storetype",
+                    format.name(),
+                ])
+                .arg("-keystore")
+                .arg(&store)
+                .output()
+                .unwrap();
+            let listed = String::from_utf8(listed.stdout).unwrap();
+            assert!(listed.contains(entry), "{}: {listed}", store.display());
         }
     }
 }
