@@ -42,6 +42,79 @@ enum Piece {
     Any,
 }
 
+/// How many of some names a pattern covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Coverage {
+    /// None of them.
+    None,
+    /// Perhaps some of them.
+    Some,
+    /// All of them.
+    All,
+}
+
+/// A pattern of a simple form: a text, and what may follow.
+struct Form {
+    start: String,
+    rest: Rest,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rest {
+    Nothing,
+    Anything,
+    AtLeastOne,
+    /// Something that is not looked into.
+    Something,
+}
+
+fn glob_form(pieces: &[Piece]) -> Option<Form> {
+    let literal = |piece: &Piece| match piece {
+        Piece::Literal(literal) => Some(*literal),
+        Piece::One | Piece::Any => None,
+    };
+    let start: String = pieces.iter().map_while(literal).collect();
+    let rest = match &pieces[start.chars().count()..] {
+        [] => Rest::Nothing,
+        [Piece::Any] => Rest::Anything,
+        _ => Rest::Something,
+    };
+    Some(Form { start, rest })
+}
+
+/// Expressions of the form `text(.*)`; none for all others.
+fn expression_form(expression: &str) -> Option<Form> {
+    let endings = [
+        ("(.*)", Rest::Anything),
+        ("(.+)", Rest::AtLeastOne),
+        (".*", Rest::Anything),
+        (".+", Rest::AtLeastOne),
+    ];
+    let (text, rest) = endings
+        .into_iter()
+        .find_map(|(ending, rest)| Some((expression.strip_suffix(ending)?, rest)))?;
+    let mut start = String::new();
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' => match characters.next()? {
+                escaped if escaped.is_ascii_punctuation() => start.push(escaped),
+                _ => return None,
+            },
+            plain if plain.is_alphanumeric() || matches!(plain, '-' | '_' | ':' | '/' | ' ') => {
+                start.push(plain);
+            }
+            _ => return None,
+        }
+    }
+    Some(Form { start, rest })
+}
+
+/// An expression for whole names, whatever characters are in them.
+fn whole(expression: &str) -> String {
+    format!("^(?s:{expression})$")
+}
+
 /// A text that is no pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IllegalPattern {
@@ -78,7 +151,7 @@ impl Pattern {
             return Err(format!("it has more than {PATTERN_BYTES_MAX} bytes"));
         }
         match text.strip_prefix("re:") {
-            Some(expression) => regex_lite::Regex::new(&format!("^(?:{expression})$"))
+            Some(expression) => regex_lite::Regex::new(&whole(expression))
                 .map(Matcher::Expression)
                 .map_err(|e| e.to_string()),
             None => pieces(text).map(Matcher::Glob),
@@ -91,6 +164,86 @@ impl Pattern {
         match &self.matcher {
             Matcher::Glob(pieces) => glob_matches(pieces, name),
             Matcher::Expression(expression) => expression.is_match(name),
+        }
+    }
+
+    /// How many of the names that start with `prefix` the pattern covers, as far as its form tells.
+    ///
+    /// ```
+    /// use ferry_sdk::pattern::{Coverage, Pattern};
+    ///
+    /// let pattern = Pattern::parse("ord.*").unwrap();
+    /// assert_eq!(pattern.coverage("ord.eu."), Coverage::All);
+    /// assert_eq!(pattern.coverage("or"), Coverage::Some);
+    /// assert_eq!(pattern.coverage("pay."), Coverage::None);
+    /// ```
+    #[must_use]
+    pub fn coverage(&self, prefix: &str) -> Coverage {
+        let form = match &self.matcher {
+            Matcher::Glob(pieces) => glob_form(pieces),
+            Matcher::Expression(_) => expression_form(self.text.trim_start_matches("re:")),
+        };
+        let Some(form) = form else {
+            return Coverage::Some;
+        };
+        let open = form.rest != Rest::Nothing;
+        if open && prefix.starts_with(&form.start) {
+            return match form.rest {
+                Rest::Anything => Coverage::All,
+                Rest::AtLeastOne if prefix.len() > form.start.len() => Coverage::All,
+                _ => Coverage::Some,
+            };
+        }
+        if form.start.starts_with(prefix) {
+            Coverage::Some
+        } else {
+            Coverage::None
+        }
+    }
+
+    /// The text that all covered names start with, where everything that starts with it is covered:
+    /// `ord.` for `ord.*`.
+    #[must_use]
+    pub fn open_start(&self) -> Option<String> {
+        let form = match &self.matcher {
+            Matcher::Glob(pieces) => glob_form(pieces),
+            Matcher::Expression(_) => expression_form(self.text.trim_start_matches("re:")),
+        };
+        form.filter(|form| matches!(form.rest, Rest::Anything | Rest::AtLeastOne))
+            .map(|form| form.start)
+    }
+
+    /// The one name that is covered, where the pattern has no wildcard.
+    #[must_use]
+    pub fn only_name(&self) -> Option<String> {
+        match &self.matcher {
+            Matcher::Glob(pieces) => glob_form(pieces)
+                .filter(|form| form.rest == Rest::Nothing)
+                .map(|form| form.start),
+            Matcher::Expression(_) => None,
+        }
+    }
+
+    /// The pattern as a regular expression that covers the whole name. Each `*` and `?` of a glob is
+    /// a group.
+    #[must_use]
+    pub fn expression(&self) -> String {
+        match &self.matcher {
+            Matcher::Expression(_) => whole(self.text.trim_start_matches("re:")),
+            Matcher::Glob(pieces) => {
+                let mut expression = String::new();
+                for piece in pieces {
+                    match piece {
+                        Piece::Any => expression.push_str("(.*)"),
+                        Piece::One => expression.push_str("(.)"),
+                        Piece::Literal(literal) => {
+                            expression
+                                .push_str(&regex_lite::escape(literal.encode_utf8(&mut [0; 4])));
+                        }
+                    }
+                }
+                whole(&expression)
+            }
         }
     }
 
@@ -211,6 +364,36 @@ mod tests {
         assert!(covers("re:a|b", "b"));
         assert!(!covers("re:a|b", "xb"));
         assert!(!covers("re:a|b", "ax"));
+    }
+
+    #[test]
+    fn coverage_is_told_only_where_the_form_proves_it() {
+        let of = |pattern: &str, prefix| Pattern::parse(pattern).expect(pattern).coverage(prefix);
+        for (pattern, prefix, coverage) in [
+            ("*", "a", Coverage::All),
+            ("a*", "ab", Coverage::All),
+            ("a*", "", Coverage::Some),
+            ("ab", "a", Coverage::Some),
+            ("ab", "abc", Coverage::None),
+            ("a*c", "ab", Coverage::Some),
+            ("x*c", "ab", Coverage::None),
+            ("re:a\\.(.+)", "a.", Coverage::Some),
+            ("re:a\\.(.+)", "a.b", Coverage::All),
+            ("re:a\\.(.*)", "a.", Coverage::All),
+            ("re:a.(.*)", "a.", Coverage::Some),
+            ("re:(a|b).*", "a", Coverage::Some),
+        ] {
+            assert_eq!(of(pattern, prefix), coverage, "{pattern} on {prefix}");
+        }
+    }
+
+    #[test]
+    fn the_wildcards_of_a_glob_are_groups_of_its_expression() {
+        let pattern = Pattern::parse("a.*-?").expect("a glob");
+        let expression = regex_lite::Regex::new(&pattern.expression()).expect("an expression");
+        let captures = expression.captures("a.b\nc-1").expect("covered");
+        assert_eq!((&captures[1], &captures[2]), ("b\nc", "1"));
+        assert!(expression.captures("axb-1").is_none());
     }
 
     #[test]
