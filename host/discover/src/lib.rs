@@ -1,0 +1,1 @@
+//! Reads what both clusters of a migration look like.

@@ -1,0 +1,1 @@
+//! The source cluster of the demo and of tests: a company's Kafka, made by code from a seed.
