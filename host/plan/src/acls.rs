@@ -219,11 +219,9 @@ impl World {
         Self(world)
     }
 
-    fn without(&self, resource: ResourceType, covered: &BTreeSet<String>) -> BTreeSet<String> {
-        let names = self.0.get(&resource);
-        names
-            .map(|names| names.difference(covered).cloned().collect())
-            .unwrap_or_default()
+    fn of(&self, resource: ResourceType) -> &BTreeSet<String> {
+        static NONE: BTreeSet<String> = BTreeSet::new();
+        self.0.get(&resource).unwrap_or(&NONE)
     }
 }
 
@@ -245,11 +243,10 @@ fn plan(
             what,
         });
     }
-    let others = world.without(source.resource_type, &translation.covered);
     let reach = Reach {
         renamed: translation.renamed.as_deref(),
         covered: &translation.covered,
-        others: &others,
+        there: world.of(source.resource_type),
     };
     let given: Vec<AclBinding> = given.into_iter().collect();
     // What the target has already is no news.

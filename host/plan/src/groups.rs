@@ -11,7 +11,7 @@ use ferry_model::decision::{NameKind, OffsetAction, OffsetQuestion, Role};
 use ferry_model::group::{CommittedOffset, GroupFacts, GroupState};
 use ferry_model::name::{GroupId, TopicName};
 use ferry_model::offset::TargetOffset;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The partitions that move, by topic.
 pub(crate) type Partitions = BTreeMap<TopicName, Vec<PartitionPlan>>;
@@ -38,13 +38,18 @@ pub(crate) fn decide(
     deciders: &mut dyn Deciders,
     questions: &mut Questions<'_>,
 ) -> Result<Vec<GroupPlan>, PlanError> {
+    let foreign: BTreeSet<&str> = names
+        .of_kind(NameKind::Topic)
+        .map(|(_, new)| new)
+        .filter(|new| !circumstances.created_by_us.contains(*new))
+        .collect();
     let mut plans = Vec::with_capacity(source.len());
     let mut asked = Vec::new();
     let mut askers = Vec::new();
     for group in source.values() {
         let mut plan = outline(group, partitions, names);
         if let Some(id) = plan.target.clone() {
-            look_at_target(&mut plan, target.get(&id), names, circumstances, questions)?;
+            look_at_target(&mut plan, target.get(&id), &foreign, questions)?;
         }
         if plan.action != GroupAction::Skip {
             for committed in moving_offsets(group, &|topic| partitions.contains_key(topic)) {
@@ -126,8 +131,7 @@ fn name_reason(names: &Names, group: &GroupId) -> String {
 fn look_at_target(
     plan: &mut GroupPlan,
     existing: Option<&GroupFacts>,
-    names: &Names,
-    circumstances: &Circumstances,
+    foreign: &BTreeSet<&str>,
     questions: &mut Questions<'_>,
 ) -> Result<(), PlanError> {
     let Some(existing) = existing else {
@@ -140,13 +144,8 @@ fn look_at_target(
         plan.reason = format!("active at the target ({state}): an application started early?");
         return Ok(());
     }
-    let ours = |topic: &TopicName| circumstances.created_by_us.contains(topic);
-    let new_names: Vec<&str> = names.of_kind(NameKind::Topic).map(|(_, new)| new).collect();
-    let foreign = moving_offsets(existing, &|topic| {
-        new_names.contains(&topic.as_str()) && !ours(topic)
-    })
-    .count();
-    if foreign == 0 {
+    let commits = moving_offsets(existing, &|topic| foreign.contains(topic.as_str())).count();
+    if commits == 0 {
         return Ok(());
     }
     let decision = questions.ask(

@@ -285,8 +285,8 @@ impl<'p> Draft<'p> {
                 DecisionKind::PartitionCount,
                 target.to_string(),
                 format!(
-                    "the target has it with {} partitions, the source with {}: keys would meet in other \
-                     partitions. Delete it at the target or rename the topic, or",
+                    "the target has it with {} partitions, the source with {}: records of one key would \
+                     meet in other partitions. Delete it at the target, rename the topic, or leave it out",
                     facts.partitions.len(),
                     verdict.topic.partitions.len()
                 ),

@@ -16,9 +16,8 @@ pub(crate) struct Reach<'r> {
     pub(crate) renamed: Option<&'r str>,
     /// Names at the target of the moved resources that the pattern covers.
     pub(crate) covered: &'r BTreeSet<String>,
-    /// Names of the same kind that the target has or will have, and that the pattern does not
-    /// cover.
-    pub(crate) others: &'r BTreeSet<String>,
+    /// Names of the same kind that the target has or will have.
+    pub(crate) there: &'r BTreeSet<String>,
 }
 
 /// Whether the pattern covers `name` (KIP-290).
@@ -97,8 +96,8 @@ fn wider_resource(source: &AclBinding, given: &AclBinding, reach: &Reach<'_>) ->
         return None;
     }
     let more: Vec<_> = reach
-        .others
-        .iter()
+        .there
+        .difference(reach.covered)
         .filter(|name| covers(given.pattern_type, &given.resource_name, name))
         .map(String::as_str)
         .collect();
@@ -213,11 +212,11 @@ mod tests {
 
     #[test]
     fn the_same_right_on_the_renamed_topic_is_no_more() {
-        let (covered, others) = (names(&[]), names(&["other"]));
+        let (covered, there) = (names(&[]), names(&["other"]));
         let reach = Reach {
             renamed: Some("new.orders"),
             covered: &covered,
-            others: &others,
+            there: &there,
         };
         let source = binding(|_| {});
         let renamed = |change: fn(&mut AclBinding)| {
@@ -259,11 +258,11 @@ mod tests {
 
     #[test]
     fn every_way_of_granting_more_is_found() {
-        let (covered, others) = (names(&[]), names(&[]));
+        let (covered, there) = (names(&[]), names(&[]));
         let reach = Reach {
             renamed: Some("orders"),
             covered: &covered,
-            others: &others,
+            there: &there,
         };
         let host = |b: &mut AclBinding| b.host = "10.0.0.1".to_owned();
         type Change = fn(&mut AclBinding);
@@ -304,7 +303,7 @@ mod tests {
         let nothing = Reach {
             renamed: None,
             covered: &covered,
-            others: &others,
+            there: &there,
         };
         assert!(
             widens(&binding(|_| {}), &binding(|_| {}), &nothing).is_some(),
@@ -314,11 +313,11 @@ mod tests {
 
     #[test]
     fn a_prefix_may_become_its_renamed_prefix_or_the_names_it_covers_and_nothing_wider() {
-        let (covered, others) = (names(&["new.ord-1", "odd"]), names(&["new.x"]));
+        let (covered, there) = (names(&["new.ord-1", "odd"]), names(&["new.x"]));
         let reach = Reach {
             renamed: Some("new.ord-"),
             covered: &covered,
-            others: &others,
+            there: &there,
         };
         assert_eq!(
             widens(&prefixed("ord-"), &prefixed("new.ord-"), &reach),
@@ -333,11 +332,11 @@ mod tests {
             None
         );
         assert!(widens(&prefixed("ord-"), &prefixed("new."), &reach).is_some());
-        let others = names(&["new.ord-foreign"]);
+        let there = names(&["new.ord-foreign"]);
         let reach = Reach {
             renamed: Some("new.ord-"),
             covered: &covered,
-            others: &others,
+            there: &there,
         };
         let found = widens(&prefixed("ord-"), &prefixed("new.ord-"), &reach);
         assert!(
@@ -352,11 +351,11 @@ mod tests {
             permission: PermissionType::Deny,
             ..binding
         };
-        let (covered, others) = (names(&[]), names(&[]));
+        let (covered, there) = (names(&[]), names(&[]));
         let reach = Reach {
             renamed: Some("orders"),
             covered: &covered,
-            others: &others,
+            there: &there,
         };
         let source = deny(binding(|_| {}));
         assert_eq!(
@@ -376,7 +375,7 @@ mod tests {
         let unmoved = Reach {
             renamed: None,
             covered: &covered,
-            others: &others,
+            there: &there,
         };
         assert_eq!(
             weakens(&source, &[], &unmoved),
@@ -388,7 +387,7 @@ mod tests {
         let reach = Reach {
             renamed: Some("new.ord-"),
             covered: &covered,
-            others: &others,
+            there: &there,
         };
         let source = deny(prefixed("ord-"));
         assert_eq!(

@@ -21,14 +21,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// 2026-03-01, some time of day.
-pub const NOW_MS: i64 = 1_772_370_000_000;
-pub const DAY_MS: i64 = 86_400_000;
+pub(crate) const NOW_MS: i64 = 1_772_370_000_000;
+pub(crate) const DAY_MS: i64 = 86_400_000;
 
-pub fn name(name: &str) -> TopicName {
+pub(crate) fn name(name: &str) -> TopicName {
     TopicName::parse(name).expect("a legal name")
 }
 
-pub fn configuration(more: &str) -> MigrationConfig {
+pub(crate) fn configuration(more: &str) -> MigrationConfig {
     let text = format!(
         "migration: retail-emea\nsource: {{ bootstrap.servers: s }}\ntarget: {{ bootstrap.servers: t }}\n{more}"
     );
@@ -38,7 +38,7 @@ pub fn configuration(more: &str) -> MigrationConfig {
 }
 
 /// A partition from log start to high watermark, with fresh records.
-pub fn partition(number: i32, start: i64, end: i64) -> PartitionFacts {
+pub(crate) fn partition(number: i32, start: i64, end: i64) -> PartitionFacts {
     PartitionFacts {
         partition: number,
         leader_epoch: 3,
@@ -58,7 +58,7 @@ pub fn partition(number: i32, start: i64, end: i64) -> PartitionFacts {
     }
 }
 
-pub fn topic(text: &str, partitions: Vec<PartitionFacts>) -> TopicFacts {
+pub(crate) fn topic(text: &str, partitions: Vec<PartitionFacts>) -> TopicFacts {
     let id = u128::from_be_bytes(
         Digest::of(text.as_bytes()).as_bytes()[..16]
             .try_into()
@@ -74,7 +74,7 @@ pub fn topic(text: &str, partitions: Vec<PartitionFacts>) -> TopicFacts {
     }
 }
 
-pub fn group(id: &str, state: GroupState, offsets: &[(&str, i32, i64)]) -> GroupFacts {
+pub(crate) fn group(id: &str, state: GroupState, offsets: &[(&str, i32, i64)]) -> GroupFacts {
     let members = if state.active() {
         vec![GroupMember {
             client_id: format!("{id}-1"),
@@ -99,7 +99,7 @@ pub fn group(id: &str, state: GroupState, offsets: &[(&str, i32, i64)]) -> Group
     }
 }
 
-pub fn binding(
+pub(crate) fn binding(
     principal: &str,
     resource: &str,
     change: impl FnOnce(&mut AclBinding),
@@ -117,7 +117,7 @@ pub fn binding(
     binding
 }
 
-pub fn cluster(id: &str, version: &str, brokers: i32) -> ClusterSnapshot {
+pub(crate) fn cluster(id: &str, version: &str, brokers: i32) -> ClusterSnapshot {
     ClusterSnapshot {
         cluster_id: ClusterId(id.to_owned()),
         kafka_version: version.to_owned(),
@@ -136,7 +136,7 @@ pub fn cluster(id: &str, version: &str, brokers: i32) -> ClusterSnapshot {
 }
 
 /// A source of 3.9 with these topics, and an empty target of 4.3.
-pub fn snapshot(topics: Vec<TopicFacts>) -> Snapshot {
+pub(crate) fn snapshot(topics: Vec<TopicFacts>) -> Snapshot {
     let mut source = cluster("source-id", "3.9", 6);
     source.topics = topics
         .into_iter()
@@ -150,7 +150,7 @@ pub fn snapshot(topics: Vec<TopicFacts>) -> Snapshot {
     }
 }
 
-pub fn with_groups(mut snapshot: Snapshot, groups: Vec<GroupFacts>) -> Snapshot {
+pub(crate) fn with_groups(mut snapshot: Snapshot, groups: Vec<GroupFacts>) -> Snapshot {
     snapshot.source.groups = groups
         .into_iter()
         .map(|group| (group.id.clone(), group))
@@ -164,18 +164,18 @@ type AclRule = Box<dyn Fn(&AclQuestion) -> AclDecision>;
 
 /// Deciders that follow rules. By default everything is kept, nothing is renamed, offsets are
 /// exact, and bindings follow their names.
-pub struct Rules {
-    pub topics: TopicRule,
-    pub names: NameRule,
-    pub acls: AclRule,
-    pub offsets: Box<dyn Fn(&OffsetQuestion) -> OffsetAction>,
-    pub identities: BTreeMap<Role, PluginIdentity>,
-    pub asked_names: Vec<NameQuestion>,
-    pub asked_offsets: Vec<OffsetQuestion>,
-    pub asked_acls: Vec<AclQuestion>,
+pub(crate) struct Rules {
+    pub(crate) topics: TopicRule,
+    pub(crate) names: NameRule,
+    pub(crate) acls: AclRule,
+    pub(crate) offsets: Box<dyn Fn(&OffsetQuestion) -> OffsetAction>,
+    pub(crate) identities: BTreeMap<Role, PluginIdentity>,
+    pub(crate) asked_names: Vec<NameQuestion>,
+    pub(crate) asked_offsets: Vec<OffsetQuestion>,
+    pub(crate) asked_acls: Vec<AclQuestion>,
 }
 
-pub fn kept(reason: &str) -> TopicDecision {
+pub(crate) fn kept(reason: &str) -> TopicDecision {
     TopicDecision {
         keep: true,
         reason: reason.to_owned(),
@@ -183,7 +183,7 @@ pub fn kept(reason: &str) -> TopicDecision {
     }
 }
 
-pub fn identity(role: Role, version: &str) -> PluginIdentity {
+pub(crate) fn identity(role: Role, version: &str) -> PluginIdentity {
     PluginIdentity {
         name: format!("ferry/{role}"),
         version: version.to_owned(),
@@ -227,7 +227,7 @@ impl Default for Rules {
 
 impl Rules {
     /// Topics, prefixes of topics and groups get `prefix`.
-    pub fn prefixing(prefix: &'static str) -> Self {
+    pub(crate) fn prefixing(prefix: &'static str) -> Self {
         Self {
             names: Box::new(move |question| {
                 let renamed = matches!(
