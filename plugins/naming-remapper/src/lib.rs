@@ -8,7 +8,6 @@ mod config;
 mod rule;
 mod section;
 mod seen;
-mod template;
 
 pub use config::Config;
 

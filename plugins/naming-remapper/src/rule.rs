@@ -1,9 +1,8 @@
 //! One rule: which names it fits, what it makes of them, and what it makes of a whole prefix.
 
 use crate::config::{Case, Replace, RuleConfig};
-use crate::template::Template;
 use ferry_sdk::pattern::{Coverage, Pattern};
-use regex_lite::Regex;
+use ferry_sdk::template::Template;
 
 /// One rule.
 #[derive(Debug)]
@@ -17,7 +16,7 @@ pub(crate) struct Rule {
 /// What happens to a name.
 #[derive(Debug)]
 enum Change {
-    Template(Regex, Template),
+    Template(Template),
     Steps(Steps),
 }
 
@@ -63,10 +62,8 @@ impl Rule {
                 ));
             }
             Some(to) => {
-                let expression =
-                    Regex::new(&pattern.expression()).map_err(|e| wrong(e.to_string()))?;
-                let template = Template::parse(to, &expression).map_err(wrong)?;
-                Change::Template(expression, template)
+                let template = Template::parse(to, &pattern).map_err(|e| wrong(e.to_string()))?;
+                Change::Template(template)
             }
         };
         Ok(Self {
@@ -84,7 +81,7 @@ impl Rule {
             return None;
         }
         Some(match &self.change {
-            Change::Template(expression, template) => template.expand(&expression.captures(name)?),
+            Change::Template(template) => template.expand(name)?,
             Change::Steps(steps) => {
                 let (kind, rest) = name.split_at(kept);
                 format!("{kind}{}", steps.apply(rest))
@@ -106,7 +103,7 @@ impl Rule {
     pub(crate) fn apply_to_prefix(&self, prefix: &str) -> Option<String> {
         match &self.change {
             Change::Steps(steps) => steps.apply_to_prefix(prefix),
-            Change::Template(_, template) => {
+            Change::Template(template) => {
                 let start = self.pattern.open_start()?;
                 let rest = prefix.strip_prefix(&start)?;
                 Some(format!("{}{rest}", template.text_before_only_group()?))

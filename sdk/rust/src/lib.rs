@@ -49,6 +49,7 @@ pub mod offset_translator;
 pub mod pattern;
 #[doc(hidden)]
 pub mod runtime;
+pub mod template;
 pub mod topic_filter;
 
 pub use error::Error;
