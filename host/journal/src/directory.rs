@@ -40,18 +40,22 @@ impl StateDirectory {
         Self(path.into())
     }
 
-    /// Creates the directory and those above it where they are missing, and closes it to everyone
-    /// but its owner.
+    /// Creates the directory and those above it where they are missing, durably, and closes it to
+    /// everyone but its owner.
     ///
     /// # Errors
     /// [`DirectoryError`] where it can't be created or closed.
     pub fn create(path: impl Into<PathBuf>) -> Result<Self, DirectoryError> {
         let path = path.into();
+        let missing: Vec<_> = path.ancestors().take_while(|path| !exists(path)).collect();
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(&path)
             .map_err(|error| DirectoryError::new("create", &path, error))?;
+        for created in missing {
+            sync_names(created.parent().unwrap_or(created))?;
+        }
         let mode = fs::metadata(&path)
             .map_err(|error| DirectoryError::new("look at", &path, error))?
             .permissions()
@@ -83,10 +87,25 @@ impl StateDirectory {
 
     /// Makes the names of new files in it durable.
     pub(crate) fn sync(&self) -> Result<(), DirectoryError> {
-        File::open(&self.0)
-            .and_then(|directory| directory.sync_all())
-            .map_err(|error| DirectoryError::new("write", &self.0, error))
+        sync_names(&self.0)
     }
+}
+
+/// Whether there is a directory. The empty path is the current one.
+fn exists(path: &Path) -> bool {
+    path.as_os_str().is_empty() || path.exists()
+}
+
+/// Makes the names in a directory durable: without it, a file that was synced can be lost with its
+/// name when the power goes.
+fn sync_names(directory: &Path) -> Result<(), DirectoryError> {
+    let directory = match directory.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => directory,
+    };
+    File::open(directory)
+        .and_then(|directory| directory.sync_all())
+        .map_err(|error| DirectoryError::new("write", directory, error))
 }
 
 /// How files of the state are opened for writing: created closed to everyone but the owner.
