@@ -94,9 +94,11 @@ fn verdict<'f>(
         ],
     )?;
     verdict.keep = decision.answer.as_deref() == Some("keep");
-    if !decision.is_open() {
-        verdict.decided_by = DecidedBy::Person;
-    }
+    verdict.decided_by = if decision.is_open() {
+        DecidedBy::Host
+    } else {
+        DecidedBy::Person
+    };
     if !verdict.keep {
         verdict.reason = format!("internal: {internal}");
     }

@@ -481,7 +481,7 @@ fn bindings_follow_their_renamed_resources_and_are_compared_with_what_exists() {
     let prefixed = binding("User:a", "ord", |b| b.pattern_type = PatternType::Prefixed);
     let group = binding("User:a", "app", |b| b.resource_type = ResourceType::Group);
     let id = binding("User:a", "tx", |b| {
-        b.resource_type = ResourceType::TransactionalId
+        b.resource_type = ResourceType::TransactionalId;
     });
     let world = with_acls(
         snapshot(vec![topic("orders", vec![partition(0, 0, 9)])]),

@@ -16,7 +16,10 @@ pub(super) fn bytes(bytes: u64) -> String {
         unit += 1;
     }
     let tenths = (u128::from(bytes) * 10 + u128::from(divisor / 2)) / u128::from(divisor);
-    format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
+    match tenths % 10 {
+        0 => format!("{} {}", tenths / 10, UNITS[unit]),
+        tenth => format!("{}.{tenth} {}", tenths / 10, UNITS[unit]),
+    }
 }
 
 /// `702 M`, `23.9 M`, `88,120`.
@@ -62,7 +65,7 @@ mod tests {
         assert_eq!(bytes(0), "0 B");
         assert_eq!(bytes(1_536), "1.5 KiB");
         assert_eq!(bytes(2_089_072_092_774), "1.9 TiB");
-        assert_eq!(bytes(u64::MAX), "16384.0 PiB");
+        assert_eq!(bytes(u64::MAX), "16384 PiB");
         assert_eq!(count(88_120), "88,120");
         assert_eq!(count(23_912_345), "23.9 M");
         assert_eq!(count(702_123_456), "702 M");

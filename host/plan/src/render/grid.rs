@@ -3,7 +3,7 @@
 /// The space between two columns.
 const GAP: usize = 2;
 /// The width below which no column is squeezed.
-const COLUMN_LEAST: usize = 8;
+const COLUMN_LEAST: usize = 6;
 
 /// Rows of cells. Columns are as wide as their widest cell; where a line does not fit, the widest
 /// columns give way, and their cells go on in the next line.

@@ -1,24 +1,36 @@
 //! Every setting that is changed for the copy.
 
-use super::grid::Grid;
+use super::amount::counted;
+use super::grid::paragraph;
 use crate::plan::Plan;
 use crate::text::escaped;
+use std::collections::BTreeMap;
 
+/// Topics whose setting changes in the same way stand together.
 pub(super) fn table(plan: &Plan, width: usize) -> String {
-    let mut grid = Grid::new(2, &[]);
-    grid.row(["topic", "setting", "during the copy", "afterwards"].map(str::to_owned));
+    let mut changes: BTreeMap<(&str, &str, Option<&str>), Vec<String>> = BTreeMap::new();
     for change in plan.setting_changes() {
-        grid.row([
-            change.topic.to_string(),
-            escaped(change.key),
-            escaped(change.during),
-            change
-                .afterwards
-                .map_or_else(|| "the default".to_owned(), escaped),
-        ]);
+        let key = (change.key, change.during, change.afterwards);
+        changes
+            .entry(key)
+            .or_default()
+            .push(change.topic.to_string());
     }
-    format!(
-        "Settings changed for the copy, restored after it\n{}",
-        grid.lines(width)
-    )
+    let mut text = "Settings changed for the copy, restored after it\n".to_owned();
+    if changes.is_empty() {
+        text += "  none\n";
+    }
+    for ((key, during, afterwards), topics) in changes {
+        let line = format!(
+            "{}={}, afterwards {}, on {}",
+            escaped(key),
+            escaped(during),
+            afterwards.map_or_else(|| "the default".to_owned(), escaped),
+            counted(topics.len(), "topic")
+        );
+        text.push('\n');
+        text += &paragraph("", 0, &line, width);
+        text += &paragraph("  ", 2, &topics.join(", "), width);
+    }
+    text
 }

@@ -174,8 +174,8 @@ fn offsets(plan: &Plan, width: usize) -> String {
     }
     if unprotected > 0 {
         let line = format!(
-            "{} that keep their offsets hold records older than the target remembers a producer: \
-             nothing but one single writer protects them",
+            "{} to be written with care: the records are older than the target remembers a producer, \
+             so that nothing but a single writer protects them",
             counted(unprotected, "partition"),
         );
         text += &paragraph("Old records", HANG, &line, width);
@@ -328,16 +328,18 @@ fn time(plan: &Plan, width: usize) -> String {
 }
 
 fn outlook(plan: &Plan, width: usize) -> String {
-    let line = match plan.open_decisions().count() {
-        0 => "Nothing was changed. No decision is open.".to_owned(),
-        1 => "Nothing was changed. 1 decision is open: apply will refuse (exit 3).  Next: ferry plan \
-              --show decisions"
-            .to_owned(),
-        open => format!(
-            "Nothing was changed. {} decisions are open: apply will refuse (exit 3).  Next: ferry plan \
-             --show decisions",
-            whole(open)
-        ),
+    let open = plan.open_decisions().count();
+    if open == 0 {
+        return paragraph("", 0, "Nothing was changed. No decision is open.", width);
+    }
+    let are = if open == 1 {
+        "decision is"
+    } else {
+        "decisions are"
     };
-    paragraph("", 0, &line, width)
+    let line = format!(
+        "Nothing was changed. {} {are} open: apply will refuse (exit 3).",
+        whole(open)
+    );
+    paragraph("", 0, &line, width) + "Next: ferry plan --show decisions\n"
 }

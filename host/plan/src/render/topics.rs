@@ -4,73 +4,125 @@ use super::amount::{bytes, count, counted, whole};
 use super::grid::{Grid, paragraph};
 use crate::plan::{CopyMode, Creation, DecidedBy, MovingTopic, Plan, TopicPlan, TranslateReason};
 use crate::text::escaped;
+use ferry_model::decision::Role;
 use std::collections::BTreeMap;
 
+/// Topics with one fate stand together under what they share: who decided it, and why.
 pub(super) fn table(plan: &Plan, width: usize) -> String {
-    let mut grid = Grid::new(2, &[3, 4, 5]);
-    grid.row(
-        [
-            "",
-            "topic",
-            "at the target",
-            "partitions",
-            "records",
-            "size",
-            "offsets",
-            "why",
-        ]
-        .map(str::to_owned),
-    );
+    let mut fates: BTreeMap<(bool, String), Vec<&TopicPlan>> = BTreeMap::new();
     for topic in &plan.topics {
-        let records = count(topic.offsets);
-        let size = topic.size_bytes.map_or_else(|| "?".to_owned(), bytes);
-        let why = format!(
-            "{} ({})",
-            escaped(&topic.reason),
-            decider(plan, topic.decided_by)
-        );
-        let (word, target, offsets) = match topic.moving() {
-            None => ("out", String::new(), String::new()),
-            Some(moving) => ("in", target(topic, moving), offsets(moving)),
-        };
-        let decisions = topic.decisions.iter().map(|id| format!("; decision {id}"));
-        let why = decisions.fold(why, |why, decision| why + &decision);
-        let partitions = whole(topic.partitions);
-        let name = topic.name.to_string();
+        fates
+            .entry((topic.moving().is_some(), fate(plan, topic)))
+            .or_default()
+            .push(topic);
+    }
+    let mut text = format!("Topics of plan for {}\n", plan.migration);
+    for ((moves, fate), topics) in &fates {
+        let word = if *moves { "in" } else { "out" };
+        let number = counted(topics.len(), "topic");
+        text.push('\n');
+        text += &paragraph(word, 5, &format!("{number}: {fate}"), width);
+        text += &if *moves {
+            moving(topics)
+        } else {
+            staying(topics)
+        }
+        .lines(width);
+    }
+    let notes: Vec<_> = plan
+        .moving_topics()
+        .flat_map(|(_, moving)| moving.notes.iter().map(move |note| (&moving.target, note)))
+        .collect();
+    if !notes.is_empty() {
+        text.push('\n');
+    }
+    for (topic, note) in notes {
+        text += &paragraph("note", 6, &format!("{topic}: {}", escaped(note)), width);
+    }
+    text.push('\n');
+    text + &plugins(plan, width)
+}
+
+fn fate(plan: &Plan, topic: &TopicPlan) -> String {
+    let mut fate = format!(
+        "{} ({})",
+        escaped(&topic.reason),
+        decider(plan, topic.decided_by)
+    );
+    if let Some(moving) = topic.moving() {
+        let by = decider(plan, DecidedBy::Plugin(Role::NamingRemapper));
+        fate += &format!("; named by {} ({by})", escaped(&moving.name_reason));
+        if let Some(group) = &moving.group {
+            fate += &format!("; group {}", escaped(group));
+        }
+    }
+    fate
+}
+
+/// Partitions, records and size at the source.
+fn amounts(topic: &TopicPlan) -> [String; 3] {
+    let size = topic.size_bytes.map_or_else(|| "?".to_owned(), bytes);
+    [whole(topic.partitions), count(topic.offsets), size]
+}
+
+fn staying(topics: &[&TopicPlan]) -> Grid {
+    let mut grid = Grid::new(5, &[1, 2, 3]);
+    grid.row(["topic", "partitions", "records", "size", ""].map(str::to_owned));
+    for topic in topics {
+        let [partitions, records, size] = amounts(topic);
         grid.row([
-            word.to_owned(),
-            name,
-            target,
+            topic.name.to_string(),
             partitions,
             records,
             size,
-            offsets,
-            why,
+            decisions(topic),
         ]);
     }
-    let mut text = format!("Topics of plan for {}\n", plan.migration);
-    text += &grid.lines(width);
-    let noted = plan
-        .moving_topics()
-        .filter(|(_, moving)| !moving.notes.is_empty());
-    for (_, moving) in noted {
-        for note in &moving.notes {
-            let note = format!("{}: {}", moving.target, escaped(note));
-            text += &paragraph("  note", 8, &note, width);
-        }
+    grid
+}
+
+fn moving(topics: &[&TopicPlan]) -> Grid {
+    let mut grid = Grid::new(5, &[2, 3, 4]);
+    let heads = [
+        "topic",
+        "at the target",
+        "partitions",
+        "records",
+        "size",
+        "offsets",
+    ];
+    grid.row(heads.map(str::to_owned));
+    for topic in topics {
+        let Some(moving) = topic.moving() else {
+            continue;
+        };
+        let [partitions, records, size] = amounts(topic);
+        let decisions = decisions(topic);
+        let separator = if decisions.is_empty() { "" } else { "; " };
+        let offsets = format!("{}{separator}{decisions}", offsets(moving));
+        let (name, target) = (topic.name.to_string(), target(topic, moving));
+        grid.row([name, target, partitions, records, size, offsets]);
     }
-    text + &plugins(plan, width)
+    grid
+}
+
+fn decisions(topic: &TopicPlan) -> String {
+    match topic.decisions.as_slice() {
+        [] => String::new(),
+        ids => format!("decision {}", ids.join(", ")),
+    }
 }
 
 /// Which plugins decided, with the beginning of their digests.
 pub(super) fn plugins(plan: &Plan, width: usize) -> String {
     let mut grid = Grid::new(2, &[]);
+    grid.row(["role", "plugin", "component", "configuration"].map(str::to_owned));
     for (role, plugin) in &plan.plugins {
         grid.row([
             role.to_string(),
             escaped(&plugin.to_string()),
             short(&plugin.digest.to_string()),
-            format!("configuration {}", short(&plugin.config_digest.to_string())),
+            short(&plugin.config_digest.to_string()),
         ]);
     }
     format!("Plugins\n{}", grid.lines(width))
@@ -103,11 +155,7 @@ fn target(topic: &TopicPlan, moving: &MovingTopic) -> String {
         Creation::Use { .. } => " (is there)",
         Creation::Ours { .. } => " (ours)",
     };
-    let group = moving
-        .group
-        .as_ref()
-        .map(|group| format!(" [{}]", escaped(group)));
-    format!("{name}{there}{}", group.unwrap_or_default())
+    format!("{name}{there}")
 }
 
 fn offsets(moving: &MovingTopic) -> String {
