@@ -161,9 +161,32 @@ impl BrokerVersions {
     }
 }
 
-/// Tell-tale versions, newest release first: API key, version, release
-/// (Apache Kafka, `clients/src/main/resources/common/message/*.json`, by release tag).
-const RELEASES: &[(i16, i16, &str)] = &[];
+/// Tell-tale versions, newest release first: API key, version, release. Read from
+/// `org.apache.kafka.common.protocol.ApiKeys` of each release's clients; 3.4 speaks what 3.3 does.
+const RELEASES: &[(i16, i16, &str)] = &[
+    (35, 5, "4.3"),
+    (8, 10, "4.2"),
+    (1, 18, "4.1"),
+    (3, 13, "4.0"),
+    (18, 4, "3.9"),
+    (16, 5, "3.8"),
+    (0, 10, "3.7"),
+    (24, 4, "3.6"),
+    (1, 15, "3.5"),
+    (29, 3, "3.3"),
+    (13, 5, "3.2"),
+    (3, 12, "3.1"),
+    (2, 7, "3.0"),
+    (60, 0, "2.8"),
+];
+
+/// How old a release is: 0 is the newest that is known.
+pub(crate) fn age(release: &str) -> usize {
+    RELEASES
+        .iter()
+        .position(|(_, _, known)| *known == release)
+        .unwrap_or(RELEASES.len())
+}
 
 #[cfg(test)]
 mod tests {

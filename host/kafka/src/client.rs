@@ -7,8 +7,9 @@ use crate::dial::Dialer;
 use crate::error::{KafkaError, Peer, Subject};
 use crate::error_code::ErrorCode;
 use crate::metadata::{Leader, MetadataCache};
+use crate::patience::{Patience, Repeat};
 use crate::pool::{Lane, Pool};
-use crate::request::{Effect, Request};
+use crate::request::{Api, Effect, Request};
 use crate::retry::{Backoff, Retry};
 use crate::settings::{Address, ClientSettings};
 use crate::throttle::Throttle;
@@ -20,7 +21,6 @@ use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::{MetadataRequest, MetadataResponse, TopicName as WireTopic};
 use kafka_protocol::protocol::StrBytes;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::time::Instant;
 
 /// How many topics are asked for in one request.
@@ -90,6 +90,12 @@ impl Client {
         self.inner.metadata.cluster_id()
     }
 
+    /// The controller, as the brokers told last.
+    #[must_use]
+    pub fn controller(&self) -> Option<BrokerId> {
+        self.inner.metadata.controller()
+    }
+
     /// The brokers, as they told last.
     #[must_use]
     pub fn brokers(&self) -> Vec<BrokerFacts> {
@@ -113,6 +119,11 @@ impl Client {
         self.inner.metadata.forget_leader(partition);
     }
 
+    /// Whether the last answer about the topic held the partition, with or without a leader.
+    pub(crate) fn knows(&self, partition: &TopicPartition) -> bool {
+        self.inner.metadata.knows(partition)
+    }
+
     /// Takes over a leader that an answer named (KIP-951), if it is newer than what is known.
     pub fn note_leader(&self, partition: &TopicPartition, leader: Leader) {
         self.inner.metadata.note_leader(partition, leader);
@@ -128,7 +139,7 @@ impl Client {
         let _one_at_a_time = self.inner.refreshing.lock().await;
         let topics = self.inner.metadata.older_than(topics, asked);
         for chunk in topics.chunks(TOPICS_PER_REQUEST) {
-            let response = self.metadata(&metadata_request(chunk)).await?;
+            let (_, response) = self.metadata(&metadata_request(chunk)).await?;
             self.inner.metadata.apply(&response);
         }
         Ok(())
@@ -139,7 +150,7 @@ impl Client {
     /// # Errors
     /// [`KafkaError`] when no broker answers.
     pub async fn refresh_brokers(&self) -> Result<(), KafkaError> {
-        let response = self.metadata(&metadata_request(&[])).await?;
+        let (_, response) = self.metadata(&metadata_request(&[])).await?;
         self.inner.metadata.apply(&response);
         Ok(())
     }
@@ -148,12 +159,12 @@ impl Client {
     pub(crate) async fn metadata(
         &self,
         request: &MetadataRequest,
-    ) -> Result<MetadataResponse, KafkaError> {
-        self.retrying(MetadataRequest::API, async || {
+    ) -> Result<(Arc<Peer>, MetadataResponse), KafkaError> {
+        self.retrying(MetadataRequest::API, Repeat::Safe, || async {
             let connection = self.any_connection().await?;
             let response = connection.call(request).await?;
             match response.error_code {
-                0 => Ok(response),
+                0 => Ok((Arc::clone(connection.peer()), response)),
                 code => Err(answered::<MetadataRequest>(
                     connection.peer(),
                     Some(Subject::Cluster),
@@ -241,24 +252,26 @@ impl Client {
 
     /// Runs `attempt` until it succeeds, fails for good, or `default.api.timeout.ms` is over.
     /// Between attempts it waits, and refreshes what the error says is old.
-    pub(crate) async fn retrying<T>(
+    pub(crate) async fn retrying<T, Attempt: Future<Output = Result<T, KafkaError>>>(
         &self,
-        api: crate::request::Api,
-        mut attempt: impl AsyncFnMut() -> Result<T, KafkaError>,
+        api: Api,
+        repeat: Repeat,
+        mut attempt: impl FnMut() -> Attempt,
     ) -> Result<T, KafkaError> {
-        let mut patience = self.patience();
+        let mut patience = self.patience(api);
         loop {
             let error = match attempt().await {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
-            let retry = error.retry();
-            if !retry.worth_it() {
+            if !repeat.allows(error.retry()) {
                 return Err(error);
             }
-            patience.wait(self.side(), api, error).await?;
+            if !patience.pause(&error).await {
+                return Err(patience.gave_up(error));
+            }
             // The attempt itself asks again if this fails.
-            if retry == Retry::RefreshMetadata && api != MetadataRequest::API {
+            if error.retry() == Retry::RefreshMetadata && api != MetadataRequest::API {
                 let _ = self.once_metadata().await;
             }
         }
@@ -273,56 +286,17 @@ impl Client {
     }
 
     /// The patience of one operation.
-    pub(crate) fn patience(&self) -> Patience {
+    pub(crate) fn patience(&self, api: Api) -> Patience {
         let settings = self.settings();
         let started = Instant::now();
         Patience {
+            side: self.side(),
+            api,
             backoff: Backoff::new(settings.retry_backoff, settings.retry_backoff_max),
             started,
             deadline: started + settings.operation_timeout,
             attempts: 0,
         }
-    }
-}
-
-/// How long and how often one operation is tried.
-#[derive(Debug)]
-pub(crate) struct Patience {
-    backoff: Backoff,
-    started: Instant,
-    deadline: Instant,
-    attempts: u32,
-}
-
-/// More attempts than `default.api.timeout.ms` leaves time for with any sensible setting.
-const ATTEMPTS_MAX: u32 = 1_000;
-
-impl Patience {
-    /// Waits before the next attempt.
-    ///
-    /// # Errors
-    /// [`KafkaError::GaveUp`] around `error` when there is no time left for one.
-    pub(crate) async fn wait(
-        &mut self,
-        side: Side,
-        api: crate::request::Api,
-        error: KafkaError,
-    ) -> Result<(), KafkaError> {
-        self.attempts += 1;
-        let wait: Duration = self.backoff.next_wait();
-        if Instant::now() + wait >= self.deadline || self.attempts >= ATTEMPTS_MAX {
-            let spent = self.started.elapsed().as_millis();
-            return Err(KafkaError::GaveUp {
-                side,
-                api,
-                attempts: self.attempts,
-                spent_ms: u64::try_from(spent).unwrap_or(u64::MAX),
-                last: Box::new(error),
-            });
-        }
-        tracing::debug!(%side, %api, %error, attempt = self.attempts, "trying again");
-        tokio::time::sleep(wait).await;
-        Ok(())
     }
 }
 

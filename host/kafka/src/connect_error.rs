@@ -1,6 +1,6 @@
 //! Why no connection could be made, as precisely as the bytes tell.
 
-use crate::error::{CloseReason, Peer};
+use crate::error::Peer;
 use crate::error_code::ErrorCode;
 use crate::problem_codes as codes;
 use crate::settings::SecurityProtocol;
@@ -290,7 +290,11 @@ impl ConnectError {
                 format!("{side} refused the password for {principal}{by}")
             }
             ConnectCause::MechanismNotEnabled { offered } => {
-                format!("{side} does not offer{by}, but {}", names(offered))
+                let name = self.mechanism.unwrap_or("the mechanism");
+                format!(
+                    "{side} does not offer SASL/{name}, but {}",
+                    offered.join(", ")
+                )
             }
             ConnectCause::SaslExpected => format!("{who} cut off a client without SASL"),
             cause => format!("{who}: {cause}"),
@@ -416,84 +420,5 @@ impl Explain for ConnectError {
             problem = problem.detail(line.clone());
         }
         problem
-    }
-}
-
-/// What the end of a connection means at `stage`, by what was spoken.
-pub(crate) fn diagnose(
-    protocol: SecurityProtocol,
-    stage: Stage,
-    has_identity: bool,
-    reason: &CloseReason,
-) -> ConnectCause {
-    match reason {
-        CloseReason::Tls(error) => diagnose_tls(error, has_identity),
-        CloseReason::NotAFrame([0x14..=0x17, 3, _, _]) => ConnectCause::TlsListener,
-        CloseReason::NotAFrame(bytes) => ConnectCause::NotKafka {
-            arrived: format!("it answers {:?}", String::from_utf8_lossy(bytes)),
-        },
-        // A listener with TLS takes the first bytes of plain text for a broken handshake and hangs
-        // up, with or without an alert; one without TLS answers API versions to everybody.
-        CloseReason::Ended | CloseReason::Io { .. }
-            if stage == Stage::ApiVersions && !protocol.tls() =>
-        {
-            ConnectCause::TlsListener
-        }
-        // Brokers answer API versions before authentication and nothing else.
-        CloseReason::Ended | CloseReason::Io { .. }
-            if stage == Stage::Metadata && !protocol.sasl() =>
-        {
-            ConnectCause::SaslExpected
-        }
-        CloseReason::Ended | CloseReason::Io { .. }
-            if stage == Stage::ApiVersions && protocol.tls() && !has_identity =>
-        {
-            ConnectCause::ClientCertificateMissing
-        }
-        other => ConnectCause::Closed {
-            reason: other.to_string(),
-        },
-    }
-}
-
-/// What an error of the TLS library means.
-pub(crate) fn diagnose_tls(error: &rustls::Error, has_identity: bool) -> ConnectCause {
-    use rustls::{AlertDescription as Alert, CertificateError as Certificate, Error};
-    match error {
-        Error::InvalidCertificate(Certificate::UnknownIssuer) => ConnectCause::UnknownAuthority,
-        Error::InvalidCertificate(Certificate::Expired | Certificate::ExpiredContext { .. }) => {
-            ConnectCause::CertificateExpired
-        }
-        Error::InvalidCertificate(
-            Certificate::NotValidYet | Certificate::NotValidYetContext { .. },
-        ) => ConnectCause::CertificateNotYetValid,
-        Error::InvalidCertificate(Certificate::NotValidForName) => ConnectCause::HostNameMismatch {
-            presented: Vec::new(),
-        },
-        Error::InvalidCertificate(Certificate::NotValidForNameContext { presented, .. }) => {
-            ConnectCause::HostNameMismatch {
-                presented: presented.clone(),
-            }
-        }
-        Error::AlertReceived(Alert::CertificateRequired) => ConnectCause::ClientCertificateMissing,
-        // Java's server answers the lack of a certificate with this alert.
-        Error::AlertReceived(Alert::BadCertificate) if !has_identity => {
-            ConnectCause::ClientCertificateMissing
-        }
-        Error::AlertReceived(
-            alert @ (Alert::BadCertificate
-            | Alert::UnsupportedCertificate
-            | Alert::CertificateRevoked
-            | Alert::CertificateExpired
-            | Alert::CertificateUnknown
-            | Alert::UnknownCA
-            | Alert::AccessDenied),
-        ) => ConnectCause::ClientCertificateRefused {
-            alert: format!("{alert:?}"),
-        },
-        Error::InvalidMessage(_) => ConnectCause::PlainTextListener,
-        other => ConnectCause::TlsFailed {
-            message: other.to_string(),
-        },
     }
 }

@@ -4,8 +4,9 @@ use crate::client::{Client, answered};
 use crate::connection::Connection;
 use crate::error::{KafkaError, Subject};
 use crate::error_code::ErrorCode;
+use crate::patience::Repeat;
 use crate::pool::Lane;
-use crate::request::Request;
+use crate::request::{Api, Request};
 use ferry_model::identity::BrokerId;
 use ferry_model::name::GroupId;
 use kafka_protocol::messages::FindCoordinatorRequest;
@@ -87,7 +88,7 @@ impl Client {
             return Ok(known);
         }
         let found = self
-            .retrying(FindCoordinatorRequest::API, async || {
+            .retrying(FindCoordinatorRequest::API, Repeat::Safe, || async {
                 self.find_coordinator(key, kind).await
             })
             .await?;
@@ -102,14 +103,15 @@ impl Client {
 
     /// Runs `attempt` with a connection to the coordinator of `key`, until it succeeds, fails for
     /// good or time runs out. The coordinator is found again whenever the error asks for it.
-    pub(crate) async fn with_coordinator<T>(
+    pub(crate) async fn with_coordinator<T, Attempt: Future<Output = Result<T, KafkaError>>>(
         &self,
-        api: crate::request::Api,
+        api: Api,
+        repeat: Repeat,
         key: &str,
         kind: CoordinatorKind,
-        mut attempt: impl AsyncFnMut(Connection) -> Result<T, KafkaError>,
+        attempt: impl Fn(Connection) -> Attempt,
     ) -> Result<T, KafkaError> {
-        self.retrying(api, async || {
+        self.retrying(api, repeat, || async {
             let broker = self.coordinator(key, kind).await?;
             let outcome = match self.connection(broker, Lane::Admin).await {
                 Ok(connection) => attempt(connection).await,

@@ -2,8 +2,9 @@
 //! precisely where it failed.
 
 use crate::api_versions::BrokerVersions;
-use crate::connect_error::{ConnectCause, ConnectError, Stage, diagnose, diagnose_tls};
+use crate::connect_error::{ConnectCause, ConnectError, Stage};
 use crate::connection::{Connection, Options};
+use crate::diagnosis::{diagnose, diagnose_tls};
 use crate::error::{KafkaError, Peer};
 use crate::error_code::ErrorCode;
 use crate::request::Request;

@@ -221,7 +221,15 @@ pub enum KafkaError {
         /// What is missing.
         subject: Subject,
     },
-    /// A partition has no leader, or does not exist.
+    /// There is no such topic, or it has no such partition.
+    #[error("{side}: there is no partition {partition}")]
+    NoPartition {
+        /// Which cluster.
+        side: Side,
+        /// The partition.
+        partition: TopicPartition,
+    },
+    /// A partition has no leader at the moment.
     #[error("{side}: partition {partition} has no leader")]
     NoLeader {
         /// Which cluster.
@@ -280,8 +288,9 @@ impl KafkaError {
                 }
             }
             Self::Connect { source } if source.passing() => Retry::RefreshMetadata,
-            Self::NoLeader { .. } => Retry::RefreshMetadata,
-            Self::NoBroker { .. } => Retry::RefreshMetadata,
+            Self::NoLeader { .. } | Self::NoPartition { .. } | Self::NoBroker { .. } => {
+                Retry::RefreshMetadata
+            }
             Self::TooManyInFlight { .. } => Retry::Again,
             Self::GaveUp { last, .. } => match last.retry() {
                 Retry::OutcomeUnknown => Retry::OutcomeUnknown,
@@ -371,8 +380,10 @@ impl Explain for KafkaError {
                     .at(peer.to_string())
                     .cause("a proxy or a broker of another make between the two?")
             }
+            Self::NoPartition { .. } => Problem::new(codes::NO_PARTITION, self.to_string())
+                .cause("the topic was deleted, or the principal lacks DESCRIBE on it?"),
             Self::NoLeader { .. } => Problem::new(codes::NO_LEADER, self.to_string())
-                .cause("all its replicas are offline, or the topic was deleted?"),
+                .cause("all its in-sync replicas are offline?"),
             Self::NoBroker { .. } => Problem::new(codes::NO_BROKER, self.to_string())
                 .cause("the broker was stopped or taken out of the cluster?"),
         }

@@ -8,7 +8,7 @@
 //! [`settings`] reads properties in the names of Kafka's clients. [`client::Client`] knows the
 //! cluster: brokers, leaders, coordinators. It hands out [`connection::Connection`]s, one for each
 //! broker and lane, on which requests are pipelined; and it routes and retries the operations of
-//! `admin`. [`error::KafkaError`] and [`connect_error::ConnectError`] say who, what, where and the
+//! [`admin`]. [`error::KafkaError`] and [`connect_error::ConnectError`] say who, what, where and the
 //! likely cause; [`retry::Retry`] says what to do about it.
 //!
 //! # What holds throughout
@@ -18,6 +18,7 @@
 //! - Every queue, loop, frame and retry has a limit, as a named constant or a setting.
 //! - No `Display`, `Debug` or log line holds a secret.
 
+pub mod admin;
 pub mod api_versions;
 mod authorization;
 mod bootstrap;
@@ -25,22 +26,26 @@ pub mod client;
 pub mod connect_error;
 pub mod connection;
 pub mod coordinator;
+mod diagnosis;
 mod dial;
 pub mod error;
 pub mod error_code;
 pub mod frame;
 mod frame_reader;
 pub mod metadata;
+mod patience;
 pub mod pool;
 pub mod problem_codes;
 mod produce_frame;
 pub mod request;
 pub mod retry;
+pub mod route;
 mod sasl;
 pub mod settings;
 pub mod throttle;
 mod tls;
 
+pub use admin::Admin;
 pub use client::Client;
 pub use connect_error::ConnectError;
 pub use connection::{Connection, Pending};

@@ -70,6 +70,13 @@ impl MetadataCache {
         self.read().topics.get(topic)?.id
     }
 
+    /// Whether the last answer about the topic held the partition, with or without a leader.
+    pub(crate) fn knows(&self, partition: &TopicPartition) -> bool {
+        let state = self.read();
+        let topic = state.topics.get(&partition.topic);
+        topic.is_some_and(|topic| topic.leaders.contains_key(&partition.partition))
+    }
+
     pub(crate) fn leader(&self, partition: &TopicPartition) -> Option<Leader> {
         let state = self.read();
         let entry = state

@@ -41,6 +41,7 @@ codes! {
     NOT_UNDERSTOOD = 129, "An answer can't be understood.";
     NO_AUTHORIZER = 130, "The brokers run without an authorizer.";
     NO_BROKER = 131, "The cluster has no such broker.";
+    NO_PARTITION = 132, "There is no such topic or partition.";
     UNKNOWN_SETTING = 150, "A client setting is not known.";
     SETTING_VALUE = 151, "The value of a client setting is not possible.";
     SETTING_MISSING = 152, "A client setting is missing.";
