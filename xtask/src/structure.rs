@@ -62,6 +62,8 @@ pub(crate) fn check() -> Result<()> {
 /// The files of the project: what git tracks or would track.
 fn files(root: &Path) -> Result<BTreeSet<PathBuf>> {
     let listed = Command::new("git")
+        // The checkout may belong to another user, as it does in many build containers.
+        .args(["-c", "safe.directory=*"])
         .args(["ls-files", "-z", "--cached", "--others"])
         .arg("--exclude-standard")
         .current_dir(root)
