@@ -66,16 +66,16 @@ fn world() -> Snapshot {
     );
     let everybody = binding("User:*", "*", |b| b.operation = AclOperation::Describe);
     let prefixed = binding("User:orders", "ord.", |b| {
-        b.pattern_type = PatternType::Prefixed
+        b.pattern_type = PatternType::Prefixed;
     });
     let deny = binding("User:pay\u{7}ments", "payments", |b| {
-        b.permission = PermissionType::Deny
+        b.permission = PermissionType::Deny;
     });
     world.source.acls = AclFacts::Bindings(vec![everybody, prefixed, deny]);
     let foreign = topic("foreign", vec![partition(0, 0, 3)]);
     world.target.topics.insert(foreign.name.clone(), foreign);
     let pay = binding("User:pay\u{7}ments", "retail.payments", |b| {
-        b.permission = PermissionType::Deny
+        b.permission = PermissionType::Deny;
     });
     world.target.acls = AclFacts::Bindings(vec![pay]);
     world
