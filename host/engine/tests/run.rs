@@ -125,8 +125,14 @@ async fn a_write_under_way_comes_to_its_end_even_if_its_step_walks_away() {
                     outcome = write => panic!("too early: {outcome:?}"),
                     () = begun.notified() => {}
                 }
-                // The future of the write is dropped now, the write itself is not.
-                hold.notify_one();
+                // The future of the write is dropped now, the write itself is not. It goes on long
+                // after this step has returned and the engine has had its turn.
+                tokio::spawn(async move {
+                    for _ in 0..100 {
+                        tokio::task::yield_now().await;
+                    }
+                    hold.notify_one();
+                });
                 Ok(Outcome::Finished)
             }
         }
@@ -401,10 +407,8 @@ async fn facts_of_the_live_world_are_gone_in_the_next_attempt_and_others_are_not
         }
     })]);
     for _ in 0..2 {
-        engine(directory.path())
-            .run(&graph, &all())
-            .await
-            .expect_err("fails");
+        let error = engine(directory.path()).run(&graph, &all()).await;
+        assert_eq!(code(&error.expect_err("fails")), ProblemCode(199));
     }
     assert_eq!(
         *seen.lock().expect("no panic"),
@@ -504,10 +508,8 @@ async fn of_many_writes_at_once_each_has_its_own_outcome() {
         );
         Err(Problem::new(199, "enough").into())
     })]);
-    engine(directory.path())
-        .run(&graph, &all())
-        .await
-        .expect_err("fails");
+    let error = engine(directory.path()).run(&graph, &all()).await;
+    assert_eq!(code(&error.expect_err("fails")), ProblemCode(199));
 }
 
 #[tokio::test]
