@@ -1,0 +1,151 @@
+//! One cluster.
+
+use crate::error::{DiscoverError, names};
+use crate::internal::{Evidence, Neighbourhood};
+use crate::options::SampleOptions;
+use crate::progress::{Part, Progress};
+use crate::topics::Partitions;
+use crate::{codes, groups, sample, topics};
+use ferry_kafka::Client;
+use ferry_kafka::error::KafkaError;
+use ferry_model::problem::Problem;
+use ferry_model::snapshot::{AclFacts, BrokerFacts, ClusterSnapshot};
+use ferry_model::topic::TopicFacts;
+use futures_util::future::{join, try_join, try_join3};
+use std::collections::BTreeMap;
+
+/// Reads everything about one cluster; its logs are sampled where `sampling` says how.
+pub(crate) async fn read<P: Fn(Progress) + Sync>(
+    client: &Client,
+    sampling: Option<&SampleOptions>,
+    progress: &P,
+) -> Result<ClusterSnapshot, DiscoverError> {
+    let (identity, (topics, mut partitions), (acls, groups)) = try_join3(
+        identity(client, progress),
+        read_topics(client, progress),
+        try_join(read_acls(client, progress), groups::read(client, progress)),
+    )
+    .await?;
+    let keys = match sampling {
+        Some(options) => sample::take(client, options, &topics, &mut partitions, progress).await,
+        None => BTreeMap::new(),
+    };
+    let around = Neighbourhood::of(
+        topics.keys(),
+        groups.values().map(|g| (&g.id, &*g.protocol_type)),
+    );
+    let mut facts = BTreeMap::new();
+    for (name, topic) in topics {
+        let mut topic_facts = TopicFacts {
+            id: topic.id,
+            replication_factor: topic.replication_factor,
+            internal: None,
+            configs: topic.configs,
+            partitions: partitions.remove(&name).unwrap_or_default(),
+            name,
+        };
+        let evidence = Evidence {
+            name: &topic_facts.name,
+            internal_to_brokers: topic.internal_to_brokers,
+            compacted: topic_facts.compacted(),
+            partitions: topic_facts.partitions.len(),
+            keys: keys.get(&topic_facts.name),
+        };
+        topic_facts.internal = around.reason(&evidence);
+        facts.insert(topic_facts.name.clone(), topic_facts);
+    }
+    Ok(ClusterSnapshot {
+        cluster_id: identity.id,
+        kafka_version: identity.release,
+        brokers: identity.brokers,
+        topics: facts,
+        groups,
+        acls,
+    })
+}
+
+struct Identity {
+    id: ferry_model::identity::ClusterId,
+    release: String,
+    brokers: Vec<BrokerFacts>,
+}
+
+async fn identity<P: Fn(Progress) + Sync>(
+    client: &Client,
+    progress: &P,
+) -> Result<Identity, DiscoverError> {
+    let side = client.side();
+    let unreadable = |source: KafkaError| DiscoverError::Part {
+        side,
+        part: Part::Cluster,
+        source: Box::new(source),
+    };
+    let admin = client.admin();
+    let cluster = admin.describe_cluster().await.map_err(unreadable)?;
+    let release = admin.kafka_version().await.map_err(unreadable)?;
+    let mut brokers = cluster.brokers;
+    brokers.sort_by_key(|broker| broker.id);
+    progress(Progress::Read {
+        side,
+        part: Part::Cluster,
+        count: brokers.len(),
+    });
+    Ok(Identity {
+        id: cluster.id.ok_or(DiscoverError::NoClusterId { side })?,
+        release,
+        brokers,
+    })
+}
+
+async fn read_topics<P: Fn(Progress) + Sync>(
+    client: &Client,
+    progress: &P,
+) -> Result<(topics::Topics, Partitions), DiscoverError> {
+    let mut listed = topics::list(client, progress).await?;
+    let described = listed.clone();
+    let (configs, partitions) = join(
+        topics::read_configs(client, &mut listed, progress),
+        topics::read_partitions(client, &described, progress),
+    )
+    .await;
+    configs?;
+    let partitions = partitions?;
+    // What was deleted meanwhile is left out of both.
+    listed.retain(|name, _| partitions.contains_key(name));
+    Ok((listed, partitions))
+}
+
+async fn read_acls<P: Fn(Progress) + Sync>(
+    client: &Client,
+    progress: &P,
+) -> Result<AclFacts, DiscoverError> {
+    let side = client.side();
+    let acls = client.admin().describe_acls().await;
+    let acls = acls.map_err(|source| DiscoverError::Part {
+        side,
+        part: Part::Acls,
+        source: Box::new(source),
+    })?;
+    if acls == AclFacts::NotAllowed {
+        let problem = Problem::new(
+            codes::ACLS_UNKNOWN,
+            format!("{side}: access control lists are not known"),
+        )
+        .cause("the principal lacks DESCRIBE on CLUSTER kafka-cluster")
+        .next(format!(
+            "grant DESCRIBE on CLUSTER kafka-cluster to the principal of the {side}"
+        ));
+        progress(Progress::Notice(problem));
+    }
+    progress(Progress::Read {
+        side,
+        part: Part::Acls,
+        count: acls.bindings().len(),
+    });
+    Ok(acls)
+}
+
+/// Notes that something is not known, with the names that it is about.
+pub(crate) fn notice<P: Fn(Progress), T: ToString>(progress: &P, problem: Problem, about: &[T]) {
+    progress(Progress::Notice(names(problem, about)));
+}
