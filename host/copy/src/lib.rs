@@ -7,7 +7,12 @@ pub mod batch;
 
 pub mod append;
 pub mod halt;
+pub mod job;
 pub mod map;
 pub mod partition;
 pub mod progress;
+pub mod progress_reader;
+mod single_fetch;
 pub mod state;
+pub mod verify;
+pub mod worker;

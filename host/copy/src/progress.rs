@@ -12,7 +12,7 @@
 //! The topic is that of the target, under its new name.
 
 use crate::batch::encode::BatchBuilder;
-use crate::batch::records::put_varint;
+use crate::batch::records::Contents;
 use crate::map::{DisorderedRun, OffsetMap, Run};
 use crate::partition::translated::Position;
 use ferry_model::name::TopicPartition;
@@ -290,20 +290,13 @@ pub fn progress_batch(
     timestamp_ms: i64,
 ) -> std::io::Result<crate::batch::encode::EncodedBatch> {
     let mut builder = BatchBuilder::default();
-    let mut body = Vec::new();
     for record in records {
-        body.clear();
-        put_varint(&mut body, record.key.len() as i64);
-        body.extend_from_slice(record.key.as_bytes());
-        match &record.value {
-            Some(value) => {
-                put_varint(&mut body, value.len() as i64);
-                body.extend_from_slice(value.as_bytes());
-            }
-            None => put_varint(&mut body, -1),
-        }
-        put_varint(&mut body, 0);
-        builder.push_parts(timestamp_ms, &body);
+        let contents = Contents {
+            key: Some(record.key.as_bytes()),
+            value: record.value.as_deref().map(str::as_bytes),
+            headers: Vec::new(),
+        };
+        builder.push_contents(timestamp_ms, &contents);
     }
     builder.finish(crate::batch::codec::Codec::None)
 }

@@ -5,7 +5,7 @@
 
 use super::codec::Codec;
 use super::header::{BatchHeader, CHECKED_FROM, CHECKSUM_AT, HEADER_BYTES};
-use super::records::{Record, put_varint};
+use super::records::{Contents, Record, put_varint};
 use bytes::{BufMut, Bytes, BytesMut};
 
 /// Collects records into one batch without gaps: the first gets offset delta 0, the next 1, and so
@@ -63,6 +63,19 @@ impl BatchBuilder {
         self.count += 1;
     }
 
+    /// Adds a record with this key, value and headers.
+    pub fn push_contents(&mut self, timestamp_ms: i64, contents: &Contents<'_>) {
+        let mut body = Vec::new();
+        put_nullable_bytes(&mut body, contents.key);
+        put_nullable_bytes(&mut body, contents.value);
+        put_varint(&mut body, contents.headers.len() as i64);
+        for (key, value) in &contents.headers {
+            put_nullable_bytes(&mut body, Some(key));
+            put_nullable_bytes(&mut body, *value);
+        }
+        self.push_parts(timestamp_ms, &body);
+    }
+
     /// Records so far.
     #[must_use]
     pub fn count(&self) -> i32 {
@@ -108,6 +121,16 @@ pub struct EncodedBatch {
     pub header: BatchHeader,
     /// All of its bytes, header included.
     pub bytes: Bytes,
+}
+
+fn put_nullable_bytes(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
+    match bytes {
+        Some(bytes) => {
+            put_varint(out, bytes.len() as i64);
+            out.extend_from_slice(bytes);
+        }
+        None => put_varint(out, -1),
+    }
 }
 
 fn header_of(bytes: &[u8]) -> std::io::Result<BatchHeader> {

@@ -91,6 +91,8 @@ pub struct ExactPartition {
     source_epoch: Option<i32>,
     /// Times that the target's log was found shorter than what it had acknowledged.
     truncations: u32,
+    /// The first offset at the target that holds a record of the source.
+    target_start: i64,
 }
 
 impl ExactPartition {
@@ -111,6 +113,7 @@ impl ExactPartition {
             ending: None,
             source_epoch,
             truncations: 0,
+            target_start: 0,
         }
     }
 
@@ -142,6 +145,26 @@ impl ExactPartition {
     #[must_use]
     pub fn truncations(&self) -> u32 {
         self.truncations
+    }
+
+    /// The first offset at the target that holds a record of the source.
+    #[must_use]
+    pub fn target_start(&self) -> i64 {
+        self.target_start
+    }
+
+    /// Whether [`Self::next_send`] has something.
+    #[must_use]
+    pub fn can_send(&self) -> bool {
+        let depth = if self.confirmed { IN_FLIGHT_MAX } else { 1 };
+        if self.unknown() || self.in_flight.len() >= depth {
+            return false;
+        }
+        match self.phase {
+            Phase::Padding => self.padding_to.is_some_and(|to| self.sent < to),
+            Phase::Copying => !self.queue.is_empty(),
+            _ => false,
+        }
     }
 
     /// Whether nothing is on its way to the target.
@@ -202,8 +225,7 @@ impl ExactPartition {
 
     /// The next batch to send, if one may be sent now. What is returned counts as sent.
     pub fn next_send(&mut self) -> Option<Send> {
-        let depth = if self.confirmed { IN_FLIGHT_MAX } else { 1 };
-        if self.unknown() || self.in_flight.len() >= depth {
+        if !self.can_send() {
             return None;
         }
         match self.phase {
@@ -299,7 +321,17 @@ impl ExactPartition {
         let Some(front) = self.in_flight.pop_front() else {
             return;
         };
-        if self.unknown() || self.halted() {
+        let late = self.unknown() || self.halted();
+        if base != front.base {
+            // Also of a partition that stopped: a batch in another one's place is worse news.
+            self.drop_queue();
+            self.phase = Phase::Halted(Halt::Diverged {
+                expected: front.base,
+                got: base,
+            });
+            return;
+        }
+        if late {
             // An acknowledgement behind an unknown outcome proves nothing about what lies before
             // it: the settled end decides.
             self.unknown_ends.push(front.base + front.records);
@@ -340,6 +372,7 @@ impl ExactPartition {
     /// The padding before [`Self::wants_deletion`] is deleted.
     pub fn on_padding_deleted(&mut self) {
         if self.phase == Phase::DeletingPadding {
+            self.target_start = self.acknowledged;
             self.padding_to = None;
             self.phase = Phase::Copying;
             self.fetch_next = self.acknowledged;
@@ -370,6 +403,7 @@ impl ExactPartition {
         if self.padding_to.is_none() && end.log_end < source_start {
             self.padding_to = Some(source_start);
         }
+        self.target_start = end.log_start;
         self.phase = match self.padding_to {
             Some(padding_to) if end.log_end < padding_to => Phase::Padding,
             Some(padding_to) if end.log_start < padding_to => Phase::DeletingPadding,

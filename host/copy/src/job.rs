@@ -1,0 +1,131 @@
+//! What is to be copied, and how it went.
+
+use crate::halt::Halt;
+use ferry_kafka::client::Client;
+use ferry_model::identity::TopicId;
+use ferry_model::name::{TopicName, TopicPartition};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How the offsets of one partition are treated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OffsetMode {
+    /// Every record keeps its offset, as far as the source's log allows it.
+    Preserve,
+    /// Records get new offsets, and the exact map is kept; why, for people.
+    Translate(String),
+}
+
+/// One partition to copy.
+#[derive(Debug, Clone)]
+pub struct PartitionJob {
+    /// The partition at the source.
+    pub source: TopicPartition,
+    /// The partition at the target.
+    pub target: TopicPartition,
+    /// The id of the source topic when it was planned, where brokers have ids.
+    pub source_topic_id: Option<TopicId>,
+    /// The id of the target topic when it was created, where brokers have ids.
+    pub target_topic_id: Option<TopicId>,
+    /// How its offsets are treated.
+    pub mode: OffsetMode,
+    /// The largest batch that the target topic takes (`max.message.bytes`).
+    pub batch_bytes_max: usize,
+}
+
+/// Limits and times of the copy.
+#[derive(Debug, Clone)]
+pub struct CopySettings {
+    /// Bytes of batches that may be in memory at once.
+    pub memory_bytes: usize,
+    /// Bytes a second that may be fetched; none for no limit.
+    pub bandwidth_bytes_per_s: Option<u64>,
+    /// How long the end of a target partition must stand still before it is trusted, after a run
+    /// that may have left requests with the brokers.
+    pub settling: Duration,
+    /// The transactional id that translated partitions are written with.
+    pub transactional_id: String,
+    /// The topic of the target that keeps the progress of translated partitions.
+    pub progress_topic: TopicName,
+    /// The file that remembers what neither cluster does.
+    pub state_path: PathBuf,
+}
+
+/// When a copy is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// Every partition has reached the end that the source had when the copy began.
+    CaughtUp,
+    /// Every partition has reached the end of the source, no transaction is open there, and the end
+    /// has not moved for this long.
+    Drained {
+        /// How long the source must be quiet.
+        quiet: Duration,
+        /// How long to wait for that.
+        limit: Duration,
+    },
+}
+
+/// A copy to run.
+#[derive(Debug, Clone)]
+pub struct CopyJob {
+    /// The cluster that is left.
+    pub source: Client,
+    /// The cluster that is moved to.
+    pub target: Client,
+    /// What is to be copied.
+    pub partitions: Vec<PartitionJob>,
+    /// Limits and times.
+    pub settings: CopySettings,
+    /// When it is done.
+    pub until: Until,
+}
+
+/// How far a copy has come.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CopyProgress {
+    /// Partitions in all.
+    pub partitions: usize,
+    /// Partitions that have reached their end.
+    pub partitions_done: usize,
+    /// Partitions that stopped.
+    pub partitions_halted: usize,
+    /// Records appended at the target in this run.
+    pub records: i64,
+    /// Bytes of the batches that were appended in this run.
+    pub bytes: u64,
+    /// Source offsets that are still to be copied.
+    pub lag: i64,
+    /// Source offsets that were to be copied when this run began.
+    pub lag_at_start: i64,
+    /// Since the run began.
+    pub elapsed: Duration,
+    /// How long brokers have throttled this client.
+    pub throttled: Duration,
+}
+
+/// What became of one partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartitionOutcome {
+    /// The partition at the source.
+    pub source: TopicPartition,
+    /// The partition at the target.
+    pub target: TopicPartition,
+    /// Whether its offsets are kept, or why not.
+    pub mode: OffsetMode,
+    /// Everything before this source offset is at the target.
+    pub copied_to: i64,
+    /// Why it stopped, if it did.
+    pub halted: Option<Halt>,
+}
+
+/// How a copy ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CopyReport {
+    /// The last progress.
+    pub progress: CopyProgress,
+    /// Every partition, in the order of the job.
+    pub outcomes: Vec<PartitionOutcome>,
+    /// Whether it was asked to stop before it was done.
+    pub cancelled: bool,
+}

@@ -1,0 +1,201 @@
+//! One fetch from one broker of the source.
+
+use super::event::{Fetched, Index, SourceEnds};
+use crate::append::{Preparation, prepare};
+use ferry_kafka::client::Client;
+use ferry_kafka::error_code::ErrorCode;
+use ferry_kafka::pool::Lane;
+use ferry_model::identity::{BrokerId, TopicId};
+use ferry_model::name::TopicPartition;
+use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
+use kafka_protocol::messages::fetch_response::PartitionData;
+use kafka_protocol::messages::{BrokerId as WireBroker, FetchRequest, TopicName as WireTopic};
+use kafka_protocol::protocol::StrBytes;
+use std::collections::HashMap;
+
+/// From this version on a fetch names topics by id (KIP-516).
+const TOPIC_IDS_FROM: i16 = 13;
+/// From this version on a fetch can say the epoch of the last record that was fetched (KIP-595).
+const LAST_FETCHED_EPOCH_FROM: i16 = 12;
+/// How long the broker may wait for something to come.
+pub(crate) const WAIT_MS: i32 = 250;
+
+/// What to fetch of one partition.
+#[derive(Debug, Clone)]
+pub(crate) struct Wanted {
+    pub(crate) index: Index,
+    pub(crate) partition: TopicPartition,
+    pub(crate) topic_id: Option<TopicId>,
+    pub(crate) leader_epoch: i32,
+    pub(crate) last_epoch: Option<i32>,
+    pub(crate) how: Preparation,
+}
+
+/// Limits of one fetch.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FetchLimits {
+    pub(crate) bytes: i32,
+    pub(crate) partition_bytes: i32,
+}
+
+/// What one fetch brought: bytes in all, and what became of each partition.
+pub(crate) struct FetchResult {
+    pub(crate) bytes: u64,
+    pub(crate) results: Vec<(Index, i64, Fetched)>,
+}
+
+/// Fetches `wanted` from `broker`; every wanted partition is answered for.
+pub(crate) async fn fetch(
+    source: &Client,
+    broker: BrokerId,
+    lane: u16,
+    wanted: Vec<Wanted>,
+    limits: FetchLimits,
+) -> FetchResult {
+    match try_fetch(source, broker, lane, &wanted, limits).await {
+        Ok(answers) => {
+            let prepared = tokio::task::spawn_blocking(move || prepare_all(answers, wanted)).await;
+            prepared.unwrap_or_else(|error| {
+                tracing::error!(%error, "preparing fetched batches failed");
+                FetchResult {
+                    bytes: 0,
+                    results: Vec::new(),
+                }
+            })
+        }
+        Err(reason) => {
+            tracing::debug!(%broker, reason, "a fetch failed");
+            let lost = |w: Wanted| (w.index, w.how.from, Fetched::Lost);
+            FetchResult {
+                bytes: 0,
+                results: wanted.into_iter().map(lost).collect(),
+            }
+        }
+    }
+}
+
+type Answers = HashMap<(Option<TopicId>, String, i32), PartitionData>;
+
+async fn try_fetch(
+    source: &Client,
+    broker: BrokerId,
+    lane: u16,
+    wanted: &[Wanted],
+    limits: FetchLimits,
+) -> Result<Answers, String> {
+    let connection = source
+        .connection(broker, Lane::Fetch(lane))
+        .await
+        .map_err(|error| error.to_string())?;
+    let version = connection.version::<FetchRequest>().unwrap_or(0);
+    // Ids only if every topic has one: a request names all of its topics the same way.
+    let request = request(wanted, version, limits);
+    let response = connection
+        .call(&request)
+        .await
+        .map_err(|error| error.to_string())?;
+    let code = ErrorCode(response.error_code);
+    if !code.ok() {
+        return Err(code.to_string());
+    }
+    let mut answers = HashMap::new();
+    for topic in response.responses {
+        let id = TopicId::known(topic.topic_id);
+        let name = topic.topic.0.to_string();
+        for partition in topic.partitions {
+            answers.insert((id, name.clone(), partition.partition_index), partition);
+        }
+    }
+    Ok(answers)
+}
+
+fn request(wanted: &[Wanted], version: i16, limits: FetchLimits) -> FetchRequest {
+    let mut topics: Vec<FetchTopic> = Vec::new();
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    for want in wanted {
+        let name = want.partition.topic.as_str();
+        let place = *places.entry(name).or_insert_with(|| {
+            let mut topic = FetchTopic::default();
+            if version >= TOPIC_IDS_FROM {
+                topic.topic_id = want.topic_id.map_or(uuid::Uuid::nil(), |id| id.0);
+            } else {
+                topic.topic = WireTopic(StrBytes::from_string(name.to_owned()));
+            }
+            topics.push(topic);
+            topics.len() - 1
+        });
+        let mut partition = FetchPartition::default()
+            .with_partition(want.partition.partition)
+            .with_fetch_offset(want.how.from)
+            .with_current_leader_epoch(want.leader_epoch)
+            .with_log_start_offset(-1)
+            .with_partition_max_bytes(limits.partition_bytes);
+        if version >= LAST_FETCHED_EPOCH_FROM {
+            partition.last_fetched_epoch = want.last_epoch.unwrap_or(-1);
+        }
+        topics[place].partitions.push(partition);
+    }
+    FetchRequest::default()
+        .with_replica_id(WireBroker(-1))
+        .with_max_wait_ms(WAIT_MS)
+        .with_min_bytes(1)
+        .with_max_bytes(limits.bytes)
+        .with_isolation_level(1)
+        .with_session_id(0)
+        .with_session_epoch(-1)
+        .with_topics(topics)
+}
+
+fn prepare_all(mut answers: Answers, wanted: Vec<Wanted>) -> FetchResult {
+    let mut bytes = 0;
+    let mut results = Vec::with_capacity(wanted.len());
+    for want in wanted {
+        let partition = want.partition.partition;
+        let answer = answers
+            .remove(&(want.topic_id, String::new(), partition))
+            .or_else(|| {
+                let name = want.partition.topic.as_str().to_owned();
+                answers.remove(&(None, name, partition))
+            });
+        let fetched = match answer {
+            Some(data) => {
+                bytes += data
+                    .records
+                    .as_ref()
+                    .map_or(0, |records| records.len() as u64);
+                read(data, want.how)
+            }
+            None => Fetched::Lost,
+        };
+        results.push((want.index, want.how.from, fetched));
+    }
+    FetchResult { bytes, results }
+}
+
+fn read(data: PartitionData, how: Preparation) -> Fetched {
+    let code = ErrorCode(data.error_code);
+    if !code.ok() {
+        return Fetched::Error {
+            code,
+            log_start: data.log_start_offset,
+        };
+    }
+    if data.diverging_epoch.epoch >= 0 || data.diverging_epoch.end_offset >= 0 {
+        return Fetched::Diverging {
+            epoch: data.diverging_epoch.epoch,
+            end_offset: data.diverging_epoch.end_offset,
+        };
+    }
+    let aborted = data
+        .aborted_transactions
+        .unwrap_or_default()
+        .into_iter()
+        .map(|aborted| (aborted.producer_id.0, aborted.first_offset));
+    let ends = SourceEnds {
+        log_start: data.log_start_offset,
+        high_watermark: data.high_watermark,
+        last_stable: data.last_stable_offset,
+    };
+    let prepared = prepare(data.records.unwrap_or_default(), aborted, how);
+    Fetched::Records { ends, prepared }
+}

@@ -1,0 +1,345 @@
+//! The worker: one task that owns every partition's machine, and small tasks around it that fetch,
+//! send, settle and commit, and tell it what happened.
+//!
+//! Nothing but the worker's own task changes a machine, so there are no locks and the order of
+//! events is the order of things. Each kind of wish of a machine has one place that serves it.
+
+mod cluster;
+mod conversion;
+mod event;
+mod fetch;
+mod handle;
+mod produce;
+mod rate;
+mod sending;
+mod serve;
+mod settle;
+mod start;
+mod tracked;
+mod transaction;
+
+use crate::job::{CopyJob, CopyProgress, CopyReport, Until};
+use crate::state::{StateError, StateFile};
+pub(crate) use cluster::log_ends_of;
+pub use cluster::{SourceRange, ends_of};
+use event::Event;
+use ferry_kafka::error::KafkaError;
+use ferry_model::identity::BrokerId;
+use rate::Rate;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, watch};
+use tracked::Tracked;
+use transaction::TransactionalProducer;
+
+/// How often the state file is written while something changes.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
+/// How often progress is told.
+const REPORT_EVERY: Duration = Duration::from_millis(200);
+/// How long a stopping worker waits for what is on its way.
+const STOP_LIMIT: Duration = Duration::from_secs(35);
+/// Events that are handled before wishes are served again.
+const EVENTS_AT_ONCE: usize = 256;
+
+/// Why a copy could not run. What concerns single partitions is a halt instead.
+#[derive(Debug, thiserror::Error)]
+pub enum CopyError {
+    /// The state file could not be read or written.
+    #[error("the copy's state")]
+    State(#[from] StateError),
+    /// A cluster could not be asked what must be known before anything is copied.
+    #[error("{what}")]
+    Kafka {
+        /// What was to be done.
+        what: String,
+        /// Why it was not.
+        #[source]
+        source: KafkaError,
+    },
+    /// The target is another cluster than the one that the state file belongs to.
+    #[error("this migration was begun at target cluster {recorded}, and this is {found}")]
+    OtherTarget {
+        /// The cluster that the state file names.
+        recorded: String,
+        /// The cluster that answers.
+        found: String,
+    },
+    /// The progress topic can't be trusted.
+    #[error("the progress topic {topic}")]
+    Progress {
+        /// The topic.
+        topic: String,
+        /// What is wrong with it.
+        #[source]
+        source: crate::progress::ProgressError,
+    },
+    /// The progress topic can't be read.
+    #[error("the progress topic {topic} can't be read: {reason}")]
+    ProgressUnreadable {
+        /// The topic.
+        topic: String,
+        /// Why.
+        reason: String,
+    },
+    /// Another worker writes with the same transactional id.
+    #[error("another worker writes with transactional id {transactional_id}")]
+    Fenced {
+        /// The id.
+        transactional_id: String,
+    },
+    /// The source did not fall quiet in time.
+    #[error("the source did not fall quiet within {} s", limit.as_secs())]
+    NotDrained {
+        /// How long it was waited.
+        limit: Duration,
+        /// The partitions that still move or lag, with what is in the way.
+        partitions: Vec<String>,
+    },
+}
+
+/// Runs `job` until it is done, or until `cancel` becomes true: then what is on its way is awaited
+/// and nothing new is begun.
+///
+/// One run at a time: the caller holds the lock of the migration.
+///
+/// # Errors
+/// [`CopyError`]. Partitions that stopped are in the report instead; the others go on without them.
+pub async fn run(
+    job: CopyJob,
+    progress: watch::Sender<CopyProgress>,
+    cancel: watch::Receiver<bool>,
+) -> Result<CopyReport, CopyError> {
+    let mut worker = start::open(job, progress).await?;
+    let result = worker.run(cancel).await;
+    let saved = worker.checkpoint();
+    let cancelled = result?;
+    saved?;
+    Ok(worker.report(cancelled))
+}
+
+pub(crate) struct Worker {
+    job: CopyJob,
+    state: StateFile,
+    partitions: Vec<Tracked>,
+    /// Partitions by the broker of the source that leads them.
+    by_source: BTreeMap<BrokerId, Vec<usize>>,
+    /// Where the next fetch of a broker begins to look, for fairness.
+    next_fetch: BTreeMap<BrokerId, usize>,
+    /// Where the next transaction begins to take, for fairness.
+    next_portion: usize,
+    /// Lanes to brokers of the source that have a fetch under way.
+    fetches: BTreeSet<(BrokerId, u16)>,
+    /// Bytes that the fetches under way may bring at most.
+    fetching_bytes: usize,
+    producer: crate::batch::rewrite::Producer,
+    lanes: BTreeMap<BrokerId, ProduceLane>,
+    transactional: Option<Box<TransactionalProducer>>,
+    /// Whether the transactional producer is away with a transaction or a conversion.
+    transaction_under_way: bool,
+    last_commit: Instant,
+    refreshing: [bool; 2],
+    refresh_after: [Option<Instant>; 2],
+    drain: Drain,
+    rate: Option<Rate>,
+    events: mpsc::UnboundedSender<Event>,
+    inbox: mpsc::UnboundedReceiver<Event>,
+    progress: watch::Sender<CopyProgress>,
+    told: CopyProgress,
+    began: Instant,
+    settled_once: bool,
+    last_report: Instant,
+    last_checkpoint: Instant,
+    changed: bool,
+    /// A checkpoint failed: nothing new is begun, since it could not be remembered.
+    failed: Option<CopyError>,
+}
+
+/// What is under way to one broker of the target.
+struct ProduceLane {
+    orders: mpsc::UnboundedSender<produce::Order>,
+    under_way: usize,
+}
+
+/// How far the draining is.
+#[derive(Debug, Default)]
+struct Drain {
+    asking: bool,
+    /// When the source was last asked for its ends.
+    asked: Option<Instant>,
+    /// Since when every end has stood still and been reached.
+    quiet_since: Option<Instant>,
+    ends: Vec<i64>,
+}
+
+impl Worker {
+    async fn run(&mut self, mut cancel: watch::Receiver<bool>) -> Result<bool, CopyError> {
+        let mut tick = tokio::time::interval(Duration::from_millis(20));
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut stopping: Option<Instant> = None;
+        loop {
+            if let Some(error) = self.failed.take() {
+                return Err(error);
+            }
+            if stopping.is_none() && *cancel.borrow() {
+                stopping = Some(Instant::now());
+            }
+            if let Some(since) = stopping {
+                if self.idle() || since.elapsed() > STOP_LIMIT {
+                    return Ok(true);
+                }
+            } else {
+                if self.done()? {
+                    return Ok(false);
+                }
+                self.serve();
+            }
+            self.tell();
+            tokio::select! {
+                event = self.inbox.recv() => {
+                    let mut next = event;
+                    let mut handled = 0;
+                    while let Some(event) = next {
+                        self.handle(event);
+                        handled += 1;
+                        next = (handled < EVENTS_AT_ONCE)
+                            .then(|| self.inbox.try_recv().ok())
+                            .flatten();
+                    }
+                }
+                _ = tick.tick() => self.on_tick()?,
+                _ = cancel.wait_for(|cancelled| *cancelled), if stopping.is_none() => {}
+            }
+        }
+    }
+
+    fn on_tick(&mut self) -> Result<(), CopyError> {
+        if self.changed && self.last_checkpoint.elapsed() >= CHECKPOINT_EVERY {
+            self.checkpoint()?;
+        }
+        Ok(())
+    }
+
+    /// Writes down how far every partition has come.
+    fn checkpoint(&mut self) -> Result<(), CopyError> {
+        for tracked in &self.partitions {
+            let copied_to = tracked.copied_to();
+            let epoch = tracked.source_epoch();
+            let halted = tracked.halted().cloned();
+            let remembered = self.state.partition_mut(&tracked.job.source);
+            // While a partition is being settled its position is not known yet.
+            if copied_to > 0 || halted.is_some() {
+                remembered.acknowledged = copied_to;
+                remembered.source_epoch = epoch;
+            }
+            remembered.halted = halted;
+        }
+        self.state.save()?;
+        self.last_checkpoint = Instant::now();
+        self.changed = false;
+        Ok(())
+    }
+
+    /// Whether nothing is on its way to the target.
+    fn idle(&self) -> bool {
+        !self.transaction_under_way
+            && self.lanes.values().all(|lane| lane.under_way == 0)
+            && self.partitions.iter().all(|tracked| !tracked.deleting)
+    }
+
+    fn done(&mut self) -> Result<bool, CopyError> {
+        match self.job.until {
+            Until::CaughtUp => Ok(self
+                .partitions
+                .iter()
+                .all(|tracked| tracked.finished(tracked.end))),
+            Until::Drained { quiet, limit } => {
+                if self
+                    .drain
+                    .quiet_since
+                    .is_some_and(|since| since.elapsed() >= quiet)
+                {
+                    return Ok(true);
+                }
+                if self.began.elapsed() > limit {
+                    return Err(CopyError::NotDrained {
+                        limit,
+                        partitions: self.not_drained(),
+                    });
+                }
+                Ok(false)
+            }
+        }
+    }
+
+    fn not_drained(&self) -> Vec<String> {
+        self.partitions
+            .iter()
+            .filter(|tracked| tracked.halted().is_none())
+            .filter_map(|tracked| {
+                let ends = tracked.ends;
+                let name = &tracked.job.source;
+                if ends.last_stable < ends.high_watermark {
+                    Some(format!(
+                        "{name}: a transaction is open since offset {}",
+                        ferry_model::offset::grouped(ends.last_stable)
+                    ))
+                } else if tracked.copied_to() < ends.high_watermark {
+                    let lag = ends.high_watermark - tracked.copied_to();
+                    Some(format!("{name}: lag {}", ferry_model::offset::grouped(lag)))
+                } else {
+                    None
+                }
+            })
+            .collect()
+    }
+
+    fn tell(&mut self) {
+        if self.last_report.elapsed() < REPORT_EVERY {
+            return;
+        }
+        self.last_report = Instant::now();
+        self.told = self.measured();
+        self.progress.send_replace(self.told.clone());
+    }
+
+    fn measured(&self) -> CopyProgress {
+        let mut now = CopyProgress {
+            partitions: self.partitions.len(),
+            records: self.told.records,
+            bytes: self.told.bytes,
+            elapsed: self.began.elapsed(),
+            throttled: throttled(&self.job.source) + throttled(&self.job.target),
+            ..CopyProgress::default()
+        };
+        for tracked in &self.partitions {
+            let end = tracked.end.max(tracked.ends.last_stable);
+            if tracked.halted().is_some() {
+                now.partitions_halted += 1;
+            } else if tracked.finished(end) {
+                now.partitions_done += 1;
+            }
+            now.lag += (end - tracked.copied_to()).max(0);
+            now.lag_at_start += (end - tracked.began_at.max(0)).max(0);
+        }
+        now
+    }
+
+    fn report(&self, cancelled: bool) -> CopyReport {
+        let progress = self.measured();
+        self.progress.send_replace(progress.clone());
+        CopyReport {
+            progress,
+            outcomes: self.partitions.iter().map(Tracked::outcome).collect(),
+            cancelled,
+        }
+    }
+}
+
+/// How long the brokers of a cluster have throttled this client, summed up.
+fn throttled(client: &ferry_kafka::client::Client) -> Duration {
+    client
+        .brokers()
+        .iter()
+        .map(|broker| Duration::from_millis(client.throttle(broker.id).total_ms))
+        .sum()
+}

@@ -1,0 +1,282 @@
+//! The way to one broker of the target: batches with kept offsets, in order on one connection.
+//!
+//! Two tasks: one rewrites headers and sends, the other awaits the answers in the order in which
+//! the requests left, so that acknowledgements reach the partitions in order too.
+
+use super::event::{Event, Index, Produced};
+use crate::batch::encode::EncodedBatch;
+use crate::batch::header::BatchHeader;
+use crate::batch::rewrite::{Producer, append_rewritten, sequence_at};
+use crate::halt::Halt;
+use crate::partition::exact::Send;
+use bytes::{Bytes, BytesMut};
+use ferry_kafka::client::Client;
+use ferry_kafka::connection::{Connection, Pending};
+use ferry_kafka::error_code::ErrorCode;
+use ferry_kafka::pool::Lane;
+use ferry_model::identity::BrokerId;
+use ferry_model::name::TopicPartition;
+use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use kafka_protocol::messages::produce_response::PartitionProduceResponse;
+use kafka_protocol::messages::{ProduceRequest, ProduceResponse, TopicName as WireTopic};
+use kafka_protocol::protocol::StrBytes;
+use std::collections::HashMap;
+use tokio::sync::mpsc;
+
+/// How long the broker may wait for its followers.
+pub(crate) const TIMEOUT_MS: i32 = 30_000;
+
+/// One batch to send.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) index: Index,
+    pub(crate) partition: TopicPartition,
+    pub(crate) send: Send,
+}
+
+/// What goes into one request: at most one batch of each partition.
+pub(crate) type Order = Vec<Entry>;
+
+/// What is remembered of an entry while its answer is awaited.
+#[derive(Debug)]
+struct Sent {
+    index: Index,
+    partition: TopicPartition,
+    base: i64,
+    records: i64,
+    bytes: usize,
+}
+
+type Waiting = (
+    Vec<Sent>,
+    Result<(Connection, Pending<ProduceResponse>), String>,
+);
+
+/// Starts the two tasks for `broker`. They end when the returned sender is dropped.
+pub(crate) fn start(
+    target: Client,
+    broker: BrokerId,
+    producer: Producer,
+    events: mpsc::UnboundedSender<Event>,
+) -> mpsc::UnboundedSender<Order> {
+    // Both queues are bounded by the requests that the worker lets be under way per broker.
+    let (orders, mut queue) = mpsc::unbounded_channel::<Order>();
+    let (waiting, answers) = mpsc::unbounded_channel::<Waiting>();
+    tokio::spawn(async move {
+        while let Some(order) = queue.recv().await {
+            let sent = send(&target, broker, producer, order).await;
+            if waiting.send(sent).is_err() {
+                break;
+            }
+        }
+    });
+    tokio::spawn(collect(broker, answers, events));
+    orders
+}
+
+async fn send(target: &Client, broker: BrokerId, producer: Producer, order: Order) -> Waiting {
+    let mut sent = Vec::with_capacity(order.len());
+    let mut batches = Vec::with_capacity(order.len());
+    for entry in order {
+        let (base, records, bytes) = match encode(&entry.send, producer) {
+            Ok(encoded) => encoded,
+            Err(reason) => return (everything(sent, entry), Err(reason)),
+        };
+        sent.push(Sent {
+            index: entry.index,
+            partition: entry.partition.clone(),
+            base,
+            records,
+            bytes: bytes.len(),
+        });
+        batches.push((entry.partition, bytes));
+    }
+    let request = produce_request(batches, None);
+    let pending = match target.connection(broker, Lane::Produce(0)).await {
+        Ok(connection) => connection
+            .send(&request)
+            .map(|pending| (connection.clone(), pending))
+            .map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    (sent, pending)
+}
+
+/// A padding batch that could not be encoded: nothing of the order is sent.
+fn everything(mut sent: Vec<Sent>, entry: Entry) -> Vec<Sent> {
+    let Entry {
+        index, partition, ..
+    } = entry;
+    sent.push(Sent {
+        index,
+        partition,
+        base: 0,
+        records: 0,
+        bytes: 0,
+    });
+    sent
+}
+
+fn encode(send: &Send, producer: Producer) -> Result<(i64, i64, Bytes), String> {
+    let padding: EncodedBatch;
+    let (bytes, header, base): (&Bytes, &BatchHeader, i64) = match send {
+        Send::Append(append, base) => (&append.bytes, &append.header, *base),
+        Send::Padding(records, base) => {
+            padding = crate::batch::padding::padding_batch(*records)
+                .map_err(|error| format!("padding can't be encoded: {error}"))?;
+            (&padding.bytes, &padding.header, *base)
+        }
+    };
+    let mut out = BytesMut::with_capacity(bytes.len());
+    append_rewritten(&mut out, bytes, header, producer, sequence_at(base));
+    Ok((base, header.records_count.into(), out.freeze()))
+}
+
+/// A produce request with acks=all for `batches`, one per partition.
+pub(crate) fn produce_request(
+    batches: Vec<(TopicPartition, Bytes)>,
+    transactional_id: Option<&str>,
+) -> ProduceRequest {
+    let mut topics: Vec<TopicProduceData> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
+    for (partition, bytes) in batches {
+        let name = partition.topic.as_str();
+        let place = *places.entry(name.to_owned()).or_insert_with(|| {
+            let name = WireTopic(StrBytes::from_string(name.to_owned()));
+            topics.push(TopicProduceData::default().with_name(name));
+            topics.len() - 1
+        });
+        topics[place].partition_data.push(
+            PartitionProduceData::default()
+                .with_index(partition.partition)
+                .with_records(Some(bytes)),
+        );
+    }
+    let id = transactional_id.map(|id| StrBytes::from_string(id.to_owned()).into());
+    ProduceRequest::default()
+        .with_acks(-1)
+        .with_timeout_ms(TIMEOUT_MS)
+        .with_transactional_id(id)
+        .with_topic_data(topics)
+}
+
+async fn collect(
+    broker: BrokerId,
+    mut answers: mpsc::UnboundedReceiver<Waiting>,
+    events: mpsc::UnboundedSender<Event>,
+) {
+    while let Some((sent, pending)) = answers.recv().await {
+        let answer = match pending {
+            Ok((connection, pending)) => match pending.await {
+                Ok(response) => Ok(by_partition(response)),
+                Err(error) => {
+                    // Whatever else is on its way on this connection must not be followed by a
+                    // repeat on another one while it may still arrive.
+                    connection.close();
+                    Err(error.to_string())
+                }
+            },
+            Err(reason) => Err(reason),
+        };
+        let results = sent
+            .into_iter()
+            .map(|sent| outcome(sent, &answer))
+            .collect();
+        if events.send(Event::Produced { broker, results }).is_err() {
+            break;
+        }
+    }
+}
+
+type Answer = HashMap<(String, i32), PartitionProduceResponse>;
+
+pub(crate) fn by_partition(response: ProduceResponse) -> Answer {
+    let mut answers = HashMap::new();
+    for topic in response.responses {
+        for partition in topic.partition_responses {
+            answers.insert((topic.name.0.to_string(), partition.index), partition);
+        }
+    }
+    answers
+}
+
+fn outcome(sent: Sent, answer: &Result<Answer, String>) -> (Index, Produced) {
+    let index = sent.index;
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(reason) => {
+            return (
+                index,
+                Produced::Unknown {
+                    reason: reason.clone(),
+                },
+            );
+        }
+    };
+    let key = (
+        sent.partition.topic.as_str().to_owned(),
+        sent.partition.partition,
+    );
+    let Some(partition) = answer.get(&key) else {
+        return (
+            index,
+            Produced::Unknown {
+                reason: "the answer lacks the partition".into(),
+            },
+        );
+    };
+    let code = ErrorCode(partition.error_code);
+    let produced = if code.ok() {
+        if partition.log_append_time_ms >= 0 {
+            Produced::Restamped {
+                base: partition.base_offset,
+            }
+        } else {
+            let Sent { records, bytes, .. } = sent;
+            Produced::At {
+                base: partition.base_offset,
+                records,
+                bytes,
+            }
+        }
+    } else {
+        refusal(code, sent.base, || Produced::Unknown {
+            reason: code.to_string(),
+        })
+    };
+    (index, produced)
+}
+
+/// What an error code for a produced batch means: refused for good, or else `unknown`.
+fn refusal(code: ErrorCode, base: i64, unknown: impl FnOnce() -> Produced) -> Produced {
+    if refused_for_good(code) {
+        Produced::Refused(Halt::Refused {
+            side: "target".into(),
+            error: code.to_string(),
+            offset: base,
+        })
+    } else {
+        unknown()
+    }
+}
+
+/// Whether waiting does not help against `code`, answered to a produced batch. Everything else,
+/// codes that nobody knows included, is an unknown outcome: the settled end of the log decides.
+pub(crate) fn refused_for_good(code: ErrorCode) -> bool {
+    REFUSED_FOR_GOOD.contains(&code)
+}
+
+/// Codes that the same batch would meet again.
+const REFUSED_FOR_GOOD: [ErrorCode; 11] = [
+    ErrorCode::MESSAGE_TOO_LARGE,
+    ErrorCode::INVALID_TOPIC_EXCEPTION,
+    ErrorCode::RECORD_LIST_TOO_LARGE,
+    ErrorCode::TOPIC_AUTHORIZATION_FAILED,
+    ErrorCode::CLUSTER_AUTHORIZATION_FAILED,
+    ErrorCode::INVALID_TIMESTAMP,
+    ErrorCode::UNSUPPORTED_FOR_MESSAGE_FORMAT,
+    ErrorCode::POLICY_VIOLATION,
+    ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+    ErrorCode::UNSUPPORTED_COMPRESSION_TYPE,
+    ErrorCode::INVALID_RECORD,
+];

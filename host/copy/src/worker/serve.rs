@@ -1,0 +1,448 @@
+//! Serving the wishes of the machines: fetch, send, settle, delete padding, convert, commit.
+
+use super::event::Event;
+use super::fetch::{FetchLimits, Wanted};
+use super::produce::Entry;
+use super::settle::Unsettled;
+use super::tracked::{Machine, Tracked};
+use super::transaction::Portion;
+use super::{ProduceLane, Worker, cluster, conversion, fetch, produce, settle};
+use crate::append::Preparation;
+use crate::job::Until;
+use crate::partition::translated::Waiting;
+use ferry_model::identity::{BrokerId, Side};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// Fetches under way per broker of the source.
+const FETCH_LANES: u16 = 2;
+/// The most that one fetch may bring.
+const FETCH_BYTES_MAX: usize = 16 << 20;
+/// The most that one fetch may bring of one partition, but for a single larger batch.
+const FETCH_PARTITION_BYTES_MAX: usize = 4 << 20;
+/// Partitions in one fetch.
+const FETCH_PARTITIONS_MAX: usize = 400;
+/// What one partition may keep waiting before it is not fetched any more.
+const QUEUE_BYTES_MAX: usize = 4 << 20;
+/// Produce requests under way per broker of the target.
+const REQUESTS_UNDER_WAY_MAX: usize = 6;
+/// The size from which on a produce request takes no further batch.
+const REQUEST_BYTES: usize = 4 << 20;
+/// The most that one transaction takes of all partitions.
+const TRANSACTION_BYTES_MAX: usize = 32 << 20;
+/// The most that one transaction takes of one partition.
+const TRANSACTION_PARTITION_BYTES_MAX: usize = 8 << 20;
+/// Partitions in one transaction.
+const TRANSACTION_PARTITIONS_MAX: usize = 500;
+/// How long a mere position may wait for a transaction.
+const POSITION_WAIT: Duration = Duration::from_millis(500);
+/// How often the source is asked for its ends while draining.
+const DRAIN_ASK_EVERY: Duration = Duration::from_millis(250);
+
+impl Worker {
+    pub(super) fn serve(&mut self) {
+        let now = Instant::now();
+        self.serve_leaders(now);
+        self.serve_settling(now);
+        self.serve_deletions();
+        self.serve_conversions();
+        self.serve_sends();
+        self.serve_transaction(now);
+        self.serve_fetches(now);
+        self.serve_drain(now);
+    }
+
+    /// Looks leaders up again where a partition has none.
+    fn serve_leaders(&mut self, now: Instant) {
+        for (place, side) in [(0, Side::Source), (1, Side::Target)] {
+            if self.refreshing[place] || self.refresh_after[place].is_some_and(|at| now < at) {
+                continue;
+            }
+            let topics: std::collections::BTreeSet<_> = self
+                .partitions
+                .iter()
+                .filter(|t| t.halted().is_none())
+                .filter_map(|t| match side {
+                    Side::Source if t.source_leader.is_none() => Some(t.job.source.topic.clone()),
+                    Side::Target if t.target_leader.is_none() => Some(t.job.target.topic.clone()),
+                    _ => None,
+                })
+                .collect();
+            if topics.is_empty() {
+                continue;
+            }
+            self.refreshing[place] = true;
+            self.refresh_after[place] = Some(now + Duration::from_millis(250));
+            let client = match side {
+                Side::Source => self.job.source.clone(),
+                Side::Target => self.job.target.clone(),
+            };
+            let events = self.events.clone();
+            tokio::spawn(async move {
+                cluster::refresh(&client, topics.into_iter().collect()).await;
+                let _ = events.send(Event::Leaders {
+                    source: side == Side::Source,
+                });
+            });
+        }
+    }
+
+    fn serve_settling(&mut self, now: Instant) {
+        let mut unsettled = Vec::new();
+        for tracked in &mut self.partitions {
+            let Machine::Exact(machine) = &tracked.machine else {
+                continue;
+            };
+            if tracked.settling
+                || !machine.wants_settling()
+                || tracked.settle_after.is_some_and(|after| now < after)
+            {
+                continue;
+            }
+            tracked.settling = true;
+            unsettled.push(Unsettled {
+                index: tracked.index,
+                source: tracked.job.source.clone(),
+                target: tracked.job.target.clone(),
+            });
+        }
+        if unsettled.is_empty() {
+            return;
+        }
+        // Where no request of an earlier run can be on its way, nothing has to stand still first.
+        let still = if self.settled_once || self.state.state().began {
+            self.job.settings.settling
+        } else {
+            Duration::ZERO
+        };
+        self.settled_once = true;
+        let (source, target) = (self.job.source.clone(), self.job.target.clone());
+        let producer = self.producer.id;
+        let events = self.events.clone();
+        tokio::spawn(async move {
+            let results = settle::settle(&source, &target, producer, unsettled, still).await;
+            let _ = events.send(Event::Settled { results });
+        });
+    }
+
+    fn serve_deletions(&mut self) {
+        for tracked in &mut self.partitions {
+            let Machine::Exact(machine) = &tracked.machine else {
+                continue;
+            };
+            let Some(before) = machine.wants_deletion() else {
+                continue;
+            };
+            if tracked.deleting {
+                continue;
+            }
+            tracked.deleting = true;
+            let (index, partition) = (tracked.index, tracked.job.target.clone());
+            let (target, events) = (self.job.target.clone(), self.events.clone());
+            tokio::spawn(async move {
+                let result = cluster::delete_records(&target, partition, before).await;
+                let _ = events.send(Event::PaddingDeleted { index, result });
+            });
+        }
+    }
+
+    /// Gives partitions whose offsets can't be kept their first progress, in a transaction that
+    /// writes nothing else: before any record gets a new offset, it is on record that it may.
+    fn serve_conversions(&mut self) {
+        if self.transaction_under_way {
+            return;
+        }
+        let mut converting = Vec::new();
+        for tracked in &mut self.partitions {
+            let Machine::Exact(machine) = &tracked.machine else {
+                continue;
+            };
+            let Some(interruption) = machine.interrupted() else {
+                continue;
+            };
+            if tracked.converting || tracked.settling {
+                continue;
+            }
+            tracked.converting = true;
+            converting.push(conversion::begin(tracked, machine, interruption));
+        }
+        if converting.is_empty() {
+            return;
+        }
+        let Some(mut transactional) = self.transactional.take() else {
+            return;
+        };
+        self.transaction_under_way = true;
+        let events = self.events.clone();
+        tokio::spawn(async move {
+            let results = conversion::record(&mut transactional, converting).await;
+            let _ = events.send(Event::Converted {
+                results,
+                transactional,
+            });
+        });
+    }
+
+    fn serve_sends(&mut self) {
+        let mut orders: BTreeMap<BrokerId, Vec<usize>> = BTreeMap::new();
+        for tracked in &self.partitions {
+            if let (Machine::Exact(machine), Some(leader)) =
+                (&tracked.machine, tracked.target_leader)
+                && machine.can_send()
+                && tracked.saved_padding_to == machine.padding_to()
+            {
+                orders.entry(leader).or_default().push(tracked.index);
+            }
+        }
+        for (broker, mut ready) in orders {
+            while !ready.is_empty() && self.lane(broker).under_way < REQUESTS_UNDER_WAY_MAX {
+                let order = self.order(&mut ready);
+                if order.is_empty() {
+                    break;
+                }
+                let lane = self.lane(broker);
+                lane.under_way += 1;
+                // A lane's task ends only with its sender, which is ours.
+                let _ = lane.orders.send(order);
+            }
+        }
+    }
+
+    /// One request's worth of batches, at most one of each partition. Partitions that have nothing
+    /// more to send are taken off `ready`.
+    fn order(&mut self, ready: &mut Vec<usize>) -> produce::Order {
+        let mut order = Vec::new();
+        let mut bytes = 0;
+        let mut rest = Vec::new();
+        for index in ready.drain(..) {
+            if bytes >= REQUEST_BYTES {
+                rest.push(index);
+                continue;
+            }
+            let tracked = &mut self.partitions[index];
+            let Machine::Exact(machine) = &mut tracked.machine else {
+                continue;
+            };
+            let queued = machine.queued_bytes();
+            let Some(send) = machine.next_send() else {
+                continue;
+            };
+            let taken = queued - machine.queued_bytes();
+            tracked.in_flight_bytes += taken;
+            bytes += taken.max(1);
+            if machine.can_send() {
+                rest.push(index);
+            }
+            order.push(Entry {
+                index,
+                partition: tracked.job.target.clone(),
+                send,
+            });
+        }
+        *ready = rest;
+        order
+    }
+
+    fn lane(&mut self, broker: BrokerId) -> &mut ProduceLane {
+        let (target, producer, events) = (&self.job.target, self.producer, &self.events);
+        self.lanes.entry(broker).or_insert_with(|| ProduceLane {
+            orders: produce::start(target.clone(), broker, producer, events.clone()),
+            under_way: 0,
+        })
+    }
+
+    fn serve_transaction(&mut self, now: Instant) {
+        if self.transaction_under_way || self.transactional.is_none() {
+            return;
+        }
+        let patient = now.duration_since(self.last_commit) < POSITION_WAIT;
+        let mut records_wait = false;
+        let mut positions_wait = false;
+        for tracked in &self.partitions {
+            if let Machine::Translated { machine, .. } = &tracked.machine {
+                match machine.waits() {
+                    Waiting::Records => records_wait = true,
+                    Waiting::Position => positions_wait = true,
+                    Waiting::Nothing => {}
+                }
+            }
+        }
+        if !records_wait && (!positions_wait || patient) {
+            return;
+        }
+        let portions = self.portions();
+        let Some(mut transactional) = self.transactional.take() else {
+            return;
+        };
+        self.transaction_under_way = true;
+        let events = self.events.clone();
+        tokio::spawn(async move {
+            let end = transactional.run(portions).await;
+            let _ = events.send(Event::Transaction { end, transactional });
+        });
+    }
+
+    /// What the next transaction takes of each partition. It begins behind where the last one
+    /// stopped, so that no partition waits for ever.
+    fn portions(&mut self) -> Vec<Portion> {
+        let mut portions = Vec::new();
+        let mut bytes = 0;
+        let count = self.partitions.len();
+        for step in 0..count {
+            let index = (self.next_portion + step) % count;
+            let tracked = &mut self.partitions[index];
+            let Machine::Translated { machine, progress } = &mut tracked.machine else {
+                continue;
+            };
+            if bytes >= TRANSACTION_BYTES_MAX || portions.len() >= TRANSACTION_PARTITIONS_MAX {
+                self.next_portion = index;
+                break;
+            }
+            let Some(taken) = machine.take(TRANSACTION_PARTITION_BYTES_MAX) else {
+                continue;
+            };
+            let size: usize = taken.appends.iter().map(|append| append.bytes.len()).sum();
+            bytes += size;
+            tracked.in_flight_bytes += size;
+            tracked.in_transaction = true;
+            portions.push(Portion {
+                index,
+                partition: tracked.job.target.clone(),
+                taken,
+                progress: (**progress).clone(),
+            });
+        }
+        portions
+    }
+
+    fn serve_fetches(&mut self, now: Instant) {
+        let brokers: Vec<BrokerId> = self.by_source.keys().copied().collect();
+        for broker in brokers {
+            for lane in 0..FETCH_LANES {
+                if self.fetches.contains(&(broker, lane)) {
+                    continue;
+                }
+                if self.rate.as_mut().is_some_and(|rate| !rate.open(now)) {
+                    return;
+                }
+                if !self.serve_fetch(broker, lane, now) {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Begins one fetch, if there is something to fetch and memory to hold it.
+    fn serve_fetch(&mut self, broker: BrokerId, lane: u16, now: Instant) -> bool {
+        let held: usize = self.partitions.iter().map(Tracked::held_bytes).sum();
+        let budget = self.job.settings.memory_bytes;
+        let free = budget.saturating_sub(held + self.fetching_bytes);
+        let limit = FETCH_BYTES_MAX.min(budget / 4).max(1 << 20);
+        if free < limit && !(held == 0 && self.fetches.is_empty()) {
+            return false;
+        }
+        let wanted = self.wanted(broker, now);
+        if wanted.is_empty() {
+            return false;
+        }
+        let limits = FetchLimits {
+            bytes: limit as i32,
+            partition_bytes: FETCH_PARTITION_BYTES_MAX.min(limit) as i32,
+        };
+        for want in &wanted {
+            self.partitions[want.index].fetching = true;
+        }
+        self.fetches.insert((broker, lane));
+        self.fetching_bytes += limit;
+        let (source, events) = (self.job.source.clone(), self.events.clone());
+        tokio::spawn(async move {
+            let fetched = fetch::fetch(&source, broker, lane, wanted, limits).await;
+            let _ = events.send(Event::Fetched {
+                broker,
+                lane,
+                limit,
+                bytes: fetched.bytes,
+                results: fetched.results,
+            });
+        });
+        true
+    }
+
+    /// The partitions to fetch from `broker` next, beginning behind those of the last fetch. Those
+    /// that have reached the end are left for a fetch of their own: a broker answers at once when
+    /// there is anything, and would answer for them with nothing each time.
+    fn wanted(&mut self, broker: BrokerId, now: Instant) -> Vec<Wanted> {
+        let Some(led) = self.by_source.get(&broker) else {
+            return Vec::new();
+        };
+        let start = self.next_fetch.get(&broker).copied().unwrap_or(0) % led.len().max(1);
+        let mut behind = Vec::new();
+        let mut at_end = Vec::new();
+        let mut next = start;
+        for step in 0..led.len() {
+            let place = (start + step) % led.len();
+            let tracked = &self.partitions[led[place]];
+            let Some(from) = tracked.wants_fetch(QUEUE_BYTES_MAX, now) else {
+                continue;
+            };
+            let at_the_end = from >= tracked.ends.last_stable.max(tracked.end);
+            let list = if at_the_end { &mut at_end } else { &mut behind };
+            if list.len() < FETCH_PARTITIONS_MAX {
+                list.push(self.want(tracked, from));
+            }
+            next = place + 1;
+        }
+        if let Some(position) = self.next_fetch.get_mut(&broker) {
+            *position = next;
+        } else {
+            self.next_fetch.insert(broker, next);
+        }
+        if behind.is_empty() {
+            // Until the ends that were there at the beginning are reached there is no need to wait
+            // for more.
+            let waits = matches!(self.job.until, Until::Drained { .. });
+            if waits { at_end } else { Vec::new() }
+        } else {
+            behind
+        }
+    }
+
+    fn want(&self, tracked: &Tracked, from: i64) -> Wanted {
+        Wanted {
+            index: tracked.index,
+            partition: tracked.job.source.clone(),
+            topic_id: tracked.job.source_topic_id,
+            leader_epoch: tracked.source_leader.map_or(-1, |(_, epoch)| epoch),
+            last_epoch: tracked.fetched_epoch.or_else(|| tracked.source_epoch()),
+            how: Preparation {
+                from,
+                preserve: tracked.preserves(),
+                batch_bytes_max: tracked.job.batch_bytes_max,
+            },
+        }
+    }
+
+    /// Asks the source for its ends again and again, until they stand still.
+    fn serve_drain(&mut self, now: Instant) {
+        let waits = matches!(self.job.until, Until::Drained { .. });
+        let soon = self
+            .drain
+            .asked
+            .is_some_and(|at| now.duration_since(at) < DRAIN_ASK_EVERY);
+        if !waits || self.drain.asking || soon {
+            return;
+        }
+        self.drain.asking = true;
+        self.drain.asked = Some(now);
+        let partitions: Vec<_> = self
+            .partitions
+            .iter()
+            .map(|t| (t.index, t.job.source.clone()))
+            .collect();
+        let (source, events) = (self.job.source.clone(), self.events.clone());
+        tokio::spawn(async move {
+            let results = cluster::ends(&source, partitions).await;
+            let _ = events.send(Event::Ends { results });
+        });
+    }
+}

@@ -1,0 +1,535 @@
+//! Transactions of the target: records that get new offsets, and the progress that accounts for
+//! them, together or not at all.
+//!
+//! One transaction at a time. Whatever goes wrong inside of one, the way out is the same: the
+//! producer is initialised again, which ends the transaction one way or the other, and where a
+//! commit had been asked for, the progress topic says which.
+
+use super::CopyError;
+use super::cluster;
+use super::event::{Index, TransactionEnd};
+use super::produce::{by_partition, produce_request, refused_for_good};
+use super::sending::{Failure, Outgoing, produce_all};
+use crate::batch::rewrite::Producer;
+use crate::halt::Halt;
+use crate::partition::translated::Taken;
+use crate::progress::{PartitionProgress, ProgressRecord, ProgressTable, progress_batch, runs_of};
+use crate::progress_reader::read_progress;
+use bytes::Bytes;
+use ferry_kafka::client::Client;
+use ferry_kafka::coordinator::CoordinatorKind;
+use ferry_kafka::error_code::ErrorCode;
+use ferry_kafka::pool::Lane;
+use ferry_model::name::{TopicName, TopicPartition};
+use kafka_protocol::messages::add_partitions_to_txn_request::AddPartitionsToTxnTopic;
+use kafka_protocol::messages::{
+    AddPartitionsToTxnRequest, EndTxnRequest, ProducerId, TopicName as WireTopic, TransactionalId,
+};
+use kafka_protocol::protocol::StrBytes;
+use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// How long a transaction may stay open before the coordinator aborts it.
+pub(crate) const TRANSACTION_TIMEOUT_MS: i32 = 60_000;
+/// How long it is tried to find out how a transaction ended.
+const RECOVERY_LIMIT: Duration = Duration::from_secs(180);
+/// How long the coordinator is asked again while it completes the transaction before.
+const COORDINATOR_LIMIT: Duration = Duration::from_secs(30);
+/// Bytes of progress records in one batch.
+const PROGRESS_BATCH_BYTES: usize = 256 * 1024;
+/// Transactions in a row that may end because another producer took over; the coordinator does the
+/// same to one that it lost patience with.
+const FENCED_MAX: u32 = 3;
+
+/// What a transaction holds of one partition.
+#[derive(Debug)]
+pub(crate) struct Portion {
+    pub(crate) index: Index,
+    pub(crate) partition: TopicPartition,
+    pub(crate) taken: Taken,
+    pub(crate) progress: PartitionProgress,
+}
+
+/// What one transaction writes down besides records.
+struct Written {
+    next: Vec<(Index, PartitionProgress)>,
+    records: Vec<ProgressRecord>,
+}
+
+/// The producer that translated partitions are written with.
+#[derive(Debug)]
+pub(crate) struct TransactionalProducer {
+    target: Client,
+    id: String,
+    progress: TopicPartition,
+    producer: Option<Producer>,
+    sequences: HashMap<TopicPartition, i32>,
+    fenced: u32,
+}
+
+impl TransactionalProducer {
+    pub(crate) fn new(target: Client, id: String, progress_topic: TopicName) -> Self {
+        Self {
+            target,
+            id,
+            progress: TopicPartition::new(progress_topic, 0),
+            producer: None,
+            sequences: HashMap::new(),
+            fenced: 0,
+        }
+    }
+
+    /// Takes the transactional id over: whatever an earlier worker had open is ended first.
+    ///
+    /// # Errors
+    /// What the coordinator says.
+    pub(crate) async fn initialise(&mut self) -> Result<Producer, CopyError> {
+        let initialised = cluster::transactional_producer(&self.target, &self.id).await;
+        let producer = initialised.map_err(|source| CopyError::Kafka {
+            what: format!("transactional id {} can't be taken over", self.id),
+            source,
+        })?;
+        self.sequences.clear();
+        self.producer = Some(producer);
+        Ok(producer)
+    }
+
+    /// The progress of every translated partition, as committed.
+    ///
+    /// # Errors
+    /// [`CopyError`] when the topic can't be read.
+    pub(crate) async fn read_progress(&self) -> Result<ProgressTable, CopyError> {
+        read_progress(&self.target, &self.progress).await
+    }
+
+    /// Writes what `portions` hold, and their progress, in one transaction.
+    pub(crate) async fn run(&mut self, portions: Vec<Portion>) -> TransactionEnd {
+        let mut commit_asked = false;
+        let failure = match self.attempt(&portions, &mut commit_asked).await {
+            Ok(end) => {
+                self.fenced = 0;
+                return end;
+            }
+            Err(failure) => failure,
+        };
+        self.recover(portions, failure, commit_asked).await
+    }
+
+    /// Writes the beginning of the progress of some partitions, in a transaction of its own.
+    ///
+    /// # Errors
+    /// Why it was not written, in words; it may be tried again.
+    pub(crate) async fn begin(&mut self, records: Vec<ProgressRecord>) -> Result<(), String> {
+        let mut commit_asked = false;
+        let begun = async {
+            let producer = self.open(&[]).await?;
+            self.finish(producer, &records, &mut commit_asked).await
+        }
+        .await;
+        if let Err(failure) = begun {
+            // Written or not, it can be written again: it says the same.
+            self.producer = None;
+            return Err(failure.to_string());
+        }
+        Ok(())
+    }
+
+    async fn attempt(
+        &mut self,
+        portions: &[Portion],
+        commit_asked: &mut bool,
+    ) -> Result<TransactionEnd, Failure> {
+        let producer = self.open(portions).await?;
+        let outgoing = portions
+            .iter()
+            .map(|portion| Outgoing {
+                index: portion.index,
+                partition: portion.partition.clone(),
+                appends: &portion.taken.appends,
+            })
+            .collect();
+        let bases = produce_all(
+            &self.target,
+            &self.id,
+            producer,
+            &mut self.sequences,
+            outgoing,
+        )
+        .await?;
+        let written = account(portions, &bases);
+        self.finish(producer, &written.records, commit_asked)
+            .await?;
+        let appends = portions.iter().flat_map(|portion| &portion.taken.appends);
+        let (records, bytes) = appends.fold((0, 0), |(records, bytes), append| {
+            (
+                records + append.records(),
+                bytes + append.bytes.len() as u64,
+            )
+        });
+        Ok(TransactionEnd::Committed {
+            progress: written.next,
+            records,
+            bytes,
+        })
+    }
+
+    /// Opens the transaction: the coordinator is told which partitions it will touch.
+    async fn open(&mut self, portions: &[Portion]) -> Result<Producer, Failure> {
+        let producer = match self.producer {
+            Some(producer) => producer,
+            None => self
+                .initialise()
+                .await
+                .map_err(|e| Failure::Unknown(e.to_string()))?,
+        };
+        let mut topics: BTreeMap<&TopicName, Vec<i32>> = BTreeMap::new();
+        topics
+            .entry(&self.progress.topic)
+            .or_default()
+            .push(self.progress.partition);
+        for portion in portions
+            .iter()
+            .filter(|portion| !portion.taken.appends.is_empty())
+        {
+            topics
+                .entry(&portion.partition.topic)
+                .or_default()
+                .push(portion.partition.partition);
+        }
+        let request = AddPartitionsToTxnRequest::default()
+            .with_v3_and_below_transactional_id(transactional_id(&self.id))
+            .with_v3_and_below_producer_id(ProducerId(producer.id))
+            .with_v3_and_below_producer_epoch(producer.epoch)
+            .with_v3_and_below_topics(
+                topics
+                    .into_iter()
+                    .map(|(name, partitions)| {
+                        let name = WireTopic(StrBytes::from_string(name.as_str().to_owned()));
+                        AddPartitionsToTxnTopic::default()
+                            .with_name(name)
+                            .with_partitions(partitions)
+                    })
+                    .collect(),
+            );
+        let since = Instant::now();
+        loop {
+            match self.add_partitions(&request, portions).await {
+                Err(Failure::Unknown(_)) if since.elapsed() < COORDINATOR_LIMIT => {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                Err(failure) => return Err(failure),
+                Ok(()) => return Ok(producer),
+            }
+        }
+    }
+
+    async fn add_partitions(
+        &self,
+        request: &AddPartitionsToTxnRequest,
+        portions: &[Portion],
+    ) -> Result<(), Failure> {
+        let unknown = |error: ferry_kafka::error::KafkaError| Failure::Unknown(error.to_string());
+        let kind = CoordinatorKind::Transaction;
+        let broker = self
+            .target
+            .coordinator(&self.id, kind)
+            .await
+            .map_err(unknown)?;
+        let connection = self
+            .target
+            .connection(broker, Lane::Admin)
+            .await
+            .map_err(unknown)?;
+        let response = connection.call(request).await.map_err(unknown)?;
+        for topic in response.results_by_topic_v3_and_below {
+            for partition in topic.results_by_partition {
+                let code = ErrorCode(partition.partition_error_code);
+                if code.ok() || code == OPERATION_NOT_ATTEMPTED {
+                    continue;
+                }
+                self.note_coordinator_error(code);
+                let name = (topic.name.0.to_string(), partition.partition_index);
+                let portion = portions.iter().find(|portion| {
+                    portion.partition.topic.as_str() == name.0
+                        && portion.partition.partition == name.1
+                });
+                return Err(failure_of(code, portion));
+            }
+        }
+        Ok(())
+    }
+
+    fn note_coordinator_error(&self, code: ErrorCode) {
+        if matches!(
+            code,
+            ErrorCode::NOT_COORDINATOR | ErrorCode::COORDINATOR_NOT_AVAILABLE
+        ) {
+            self.target
+                .forget_coordinator(&self.id, CoordinatorKind::Transaction);
+        }
+    }
+
+    /// Writes the progress and commits.
+    async fn finish(
+        &mut self,
+        producer: Producer,
+        records: &[ProgressRecord],
+        commit_asked: &mut bool,
+    ) -> Result<(), Failure> {
+        let mut rest = records;
+        while !rest.is_empty() {
+            let mut bytes = 0;
+            let fits = rest
+                .iter()
+                .take_while(|record| {
+                    bytes += record.key.len() + record.value.as_ref().map_or(0, String::len);
+                    bytes <= PROGRESS_BATCH_BYTES
+                })
+                .count()
+                .max(1);
+            let (now, later) = rest.split_at(fits);
+            self.write_progress(producer, now).await?;
+            rest = later;
+        }
+        *commit_asked = true;
+        self.end(producer).await
+    }
+
+    async fn write_progress(
+        &mut self,
+        producer: Producer,
+        records: &[ProgressRecord],
+    ) -> Result<(), Failure> {
+        let batch = progress_batch(records, now_ms())
+            .map_err(|error| Failure::Unknown(format!("progress can't be encoded: {error}")))?;
+        let sequence = self.sequences.entry(self.progress.clone()).or_insert(0);
+        let mut out = bytes::BytesMut::new();
+        crate::batch::rewrite::append_rewritten(
+            &mut out,
+            &batch.bytes,
+            &batch.header,
+            producer,
+            *sequence,
+        );
+        *sequence = crate::batch::rewrite::sequence_at(
+            i64::from(*sequence) + i64::from(batch.header.records_count),
+        );
+        self.produce_progress(out.freeze()).await
+    }
+
+    async fn produce_progress(&self, batch: Bytes) -> Result<(), Failure> {
+        let unknown = |error: ferry_kafka::error::KafkaError| Failure::Unknown(error.to_string());
+        if self.target.leader(&self.progress).is_none() {
+            cluster::refresh(&self.target, vec![self.progress.topic.clone()]).await;
+        }
+        let leader = self
+            .target
+            .leader(&self.progress)
+            .ok_or_else(|| Failure::Unknown(format!("{} has no leader", self.progress)))?;
+        let connection = self
+            .target
+            .connection(leader.broker, Lane::Produce(1))
+            .await
+            .map_err(unknown)?;
+        let request = produce_request(vec![(self.progress.clone(), batch)], Some(&self.id));
+        let answers = by_partition(connection.call(&request).await.map_err(unknown)?);
+        let code = answers
+            .values()
+            .next()
+            .map_or(0, |partition| partition.error_code);
+        match ErrorCode(code) {
+            code if code.ok() => Ok(()),
+            code => {
+                self.target.forget_leader(&self.progress);
+                Err(failure_of(code, None))
+            }
+        }
+    }
+
+    async fn end(&self, producer: Producer) -> Result<(), Failure> {
+        let unknown = |error: ferry_kafka::error::KafkaError| Failure::Unknown(error.to_string());
+        let request = EndTxnRequest::default()
+            .with_transactional_id(transactional_id(&self.id))
+            .with_producer_id(ProducerId(producer.id))
+            .with_producer_epoch(producer.epoch)
+            .with_committed(true);
+        let since = Instant::now();
+        loop {
+            let kind = CoordinatorKind::Transaction;
+            let broker = self
+                .target
+                .coordinator(&self.id, kind)
+                .await
+                .map_err(unknown)?;
+            let connection = self
+                .target
+                .connection(broker, Lane::Admin)
+                .await
+                .map_err(unknown)?;
+            let response = connection.call(&request).await.map_err(unknown)?;
+            let code = ErrorCode(response.error_code);
+            if code.ok() {
+                return Ok(());
+            }
+            self.note_coordinator_error(code);
+            let again = matches!(
+                code,
+                ErrorCode::CONCURRENT_TRANSACTIONS
+                    | ErrorCode::COORDINATOR_LOAD_IN_PROGRESS
+                    | ErrorCode::COORDINATOR_NOT_AVAILABLE
+                    | ErrorCode::NOT_COORDINATOR
+            );
+            if !again || since.elapsed() > COORDINATOR_LIMIT {
+                return Err(failure_of(code, None));
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Ends a transaction that went wrong, and finds out how.
+    async fn recover(
+        &mut self,
+        portions: Vec<Portion>,
+        failure: Failure,
+        commit_asked: bool,
+    ) -> TransactionEnd {
+        let reason = failure.to_string();
+        if matches!(failure, Failure::Fenced) {
+            self.fenced += 1;
+            if self.fenced >= FENCED_MAX {
+                let transactional_id = self.id.clone();
+                return TransactionEnd::Failed(CopyError::Fenced { transactional_id });
+            }
+        }
+        self.producer = None;
+        let since = Instant::now();
+        let table = loop {
+            let ended = match self.initialise().await {
+                Ok(_) if commit_asked => self.read_progress().await.map(Some),
+                Ok(_) => Ok(None),
+                Err(error) => Err(error),
+            };
+            match ended {
+                Ok(table) => break table,
+                Err(error) if since.elapsed() > RECOVERY_LIMIT => {
+                    return TransactionEnd::Failed(error);
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "how the transaction ended is not known yet");
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+            }
+        };
+        if let Some(table) = table {
+            match committed(&portions, &table) {
+                Ok(Some(end)) => return end,
+                Ok(None) => {}
+                Err(source) => {
+                    let topic = self.progress.topic.to_string();
+                    return TransactionEnd::Failed(CopyError::Progress { topic, source });
+                }
+            }
+        }
+        let partitions = portions.iter().map(|portion| portion.index).collect();
+        let halts = match failure {
+            Failure::Refused(index, halt) => vec![(index, halt)],
+            _ => Vec::new(),
+        };
+        TransactionEnd::Aborted {
+            partitions,
+            halts,
+            reason,
+        }
+    }
+}
+
+/// Whether the transaction that held `portions` was committed after all: one transaction, so that
+/// one partition speaks for all.
+fn committed(
+    portions: &[Portion],
+    table: &ProgressTable,
+) -> Result<Option<TransactionEnd>, crate::progress::ProgressError> {
+    let mut progress = Vec::with_capacity(portions.len());
+    for portion in portions {
+        match table.partition(&portion.partition)? {
+            Some((found, _)) if found.position() == portion.taken.position => {
+                progress.push((portion.index, found));
+            }
+            _ => return Ok(None),
+        }
+    }
+    let appends = portions.iter().flat_map(|portion| &portion.taken.appends);
+    let (records, bytes) = appends.fold((0, 0), |(records, bytes), append| {
+        (
+            records + append.records(),
+            bytes + append.bytes.len() as u64,
+        )
+    });
+    Ok(Some(TransactionEnd::Committed {
+        progress,
+        records,
+        bytes,
+    }))
+}
+
+/// The progress after `portions` were appended at `bases`.
+fn account(portions: &[Portion], bases: &HashMap<Index, Vec<i64>>) -> Written {
+    let mut written = Written {
+        next: Vec::new(),
+        records: Vec::new(),
+    };
+    for portion in portions {
+        let bases = bases.get(&portion.index).map_or(&[][..], Vec::as_slice);
+        let appended: Vec<_> = portion
+            .taken
+            .appends
+            .iter()
+            .zip(bases)
+            .map(|(append, base)| (append.runs.as_slice(), *base))
+            .collect();
+        let runs = runs_of(&appended);
+        let (next, mut records) = portion.progress.advanced(&runs, portion.taken.position);
+        written.records.append(&mut records);
+        written.next.push((portion.index, next));
+    }
+    written
+}
+
+/// A partition that was listed beside one with an error (Apache Kafka, `Errors`, code 55).
+const OPERATION_NOT_ATTEMPTED: ErrorCode = ErrorCode(55);
+
+/// What `code` means for the transaction; `portion` is what it was answered for.
+pub(crate) fn failure_of(code: ErrorCode, portion: Option<&Portion>) -> Failure {
+    if matches!(
+        code,
+        ErrorCode::PRODUCER_FENCED | ErrorCode::INVALID_PRODUCER_EPOCH
+    ) {
+        return Failure::Fenced;
+    }
+    match portion {
+        Some(portion) if refused_for_good(code) => Failure::Refused(
+            portion.index,
+            Halt::Refused {
+                side: "target".into(),
+                error: code.to_string(),
+                offset: portion
+                    .taken
+                    .appends
+                    .first()
+                    .map_or(0, crate::append::Append::source_first),
+            },
+        ),
+        _ => Failure::Unknown(code.to_string()),
+    }
+}
+
+fn transactional_id(id: &str) -> TransactionalId {
+    TransactionalId(StrBytes::from_string(id.to_owned()))
+}
+
+fn now_ms() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
