@@ -3,11 +3,11 @@
 use std::fmt::Write;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::workspace::{run, say, target};
+use crate::workspace::{say, target};
 
 /// The releases that the tests start.
 const NEEDED: [&str; 2] = ["4.3.1", "3.9.2"];
@@ -62,13 +62,23 @@ fn fetch_release(release: &str) -> Result<()> {
     fs::create_dir_all(&partial)?;
     let project = partial.join("pom.xml");
     fs::write(&project, project_file(release))?;
-    run(Command::new("mvn")
+    let mut maven = Command::new("mvn");
+    maven
         .args(["--quiet", "--batch-mode", "-Dstyle.color=never", "--file"])
         .arg(&project)
         .arg(PLUGIN)
         .arg("-DincludeScope=runtime")
-        .arg(format!("-DoutputDirectory={}", partial.display())))
-    .with_context(|| format!("Kafka {release} was not fetched"))?;
+        .arg(format!("-DoutputDirectory={}", partial.display()))
+        .stdin(Stdio::null());
+    // Even a quiet Maven prints colour codes, so its output is shown only when it tells why.
+    let done = maven.output().context("mvn can not be run")?;
+    ensure!(
+        done.status.success(),
+        "Kafka {release} was not fetched ({})\n{}{}",
+        done.status,
+        String::from_utf8_lossy(&done.stdout),
+        String::from_utf8_lossy(&done.stderr)
+    );
     ensure!(
         partial.join(format!("kafka_2.13-{release}.jar")).is_file(),
         "Maven brought no broker into {}",
