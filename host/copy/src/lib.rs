@@ -12,6 +12,7 @@ pub mod map;
 pub mod partition;
 pub mod progress;
 pub mod progress_reader;
+pub mod recopy;
 mod single_fetch;
 pub mod state;
 pub mod verify;

@@ -144,6 +144,11 @@ impl StateFile {
             .or_default()
     }
 
+    /// Forgets source partition `partition`, in memory only.
+    pub fn forget(&mut self, partition: &TopicPartition) {
+        self.state.partitions.remove(&partition.to_string());
+    }
+
     /// Changes what is remembered, in memory only.
     pub fn state_mut(&mut self) -> &mut CopyState {
         &mut self.state

@@ -1,1 +1,55 @@
-//! The native steps of a migration.
+//! The native steps of a migration, in the order of the graph:
+//! topics, acls, copy, drain, groups, verify.
+//!
+//! A step knows the plan, the two clusters and the engine's journal. It knows nothing of plugins,
+//! terminals or configuration files: what a plugin decides reaches it through
+//! [`ferry_plan::Deciders`].
+
+#![allow(
+    clippy::result_large_err,
+    reason = "a problem is made once and told to a person: its size does not matter"
+)]
+
+mod acls;
+pub mod codes;
+mod copy;
+mod drain;
+mod groups;
+pub mod inverses;
+mod job;
+mod names;
+mod offsets;
+mod recopy;
+mod topics;
+mod undertaking;
+mod verification;
+mod verify;
+
+pub use copy::{CopyFigures, CopyStep};
+pub use drain::DrainStep;
+pub use groups::GroupsStep;
+pub use job::copy_problem;
+pub use names::{fact, progress_topic, step_name};
+pub use recopy::RecopyStep;
+pub use topics::TopicsStep;
+pub use undertaking::{SharedDeciders, Undertaking};
+pub use verification::{PartitionResult, Verification};
+pub use verify::VerifyStep;
+
+use ferry_engine::Step;
+use std::sync::Arc;
+
+pub use acls::AclsStep;
+
+/// The steps of a whole migration.
+#[must_use]
+pub fn stock_steps(undertaking: &Arc<Undertaking>) -> Vec<Arc<dyn Step>> {
+    vec![
+        Arc::new(TopicsStep::new(Arc::clone(undertaking))),
+        Arc::new(AclsStep::new(Arc::clone(undertaking))),
+        Arc::new(CopyStep::new(Arc::clone(undertaking))),
+        Arc::new(DrainStep::new(Arc::clone(undertaking))),
+        Arc::new(GroupsStep::new(Arc::clone(undertaking))),
+        Arc::new(VerifyStep::new(Arc::clone(undertaking))),
+    ]
+}

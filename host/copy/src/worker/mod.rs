@@ -30,7 +30,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tracked::Tracked;
-use transaction::TransactionalProducer;
+pub(crate) use transaction::TransactionalProducer;
 
 /// How often the state file is written while something changes.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);

@@ -1,0 +1,40 @@
+//! Forgetting what was copied of a topic, so that its copy starts over.
+
+use crate::job::CopyJob;
+use crate::state::StateFile;
+use crate::worker::{CopyError, TransactionalProducer};
+use ferry_model::name::TopicName;
+
+/// Forgets everything about the partitions of `job`, whose topic is `target` at the target: the
+/// progress of translated partitions and what the state file remembers. The target topic must be
+/// gone, or records would be copied beside those that are there.
+///
+/// # Errors
+/// [`CopyError`] when the progress can't be read or written; it may be tried again.
+pub async fn forget_topic(job: &CopyJob, target: &TopicName) -> Result<(), CopyError> {
+    let mut transactional = TransactionalProducer::new(
+        job.target.clone(),
+        job.settings.transactional_id.clone(),
+        job.settings.progress_topic.clone(),
+    );
+    transactional.initialise().await?;
+    let tombstones = transactional
+        .read_progress()
+        .await?
+        .tombstones(target.as_str());
+    if !tombstones.is_empty() {
+        transactional
+            .begin(tombstones)
+            .await
+            .map_err(|reason| CopyError::ProgressUnreadable {
+                topic: job.settings.progress_topic.to_string(),
+                reason,
+            })?;
+    }
+    let mut state = StateFile::open(&job.settings.state_path)?;
+    for partition in &job.partitions {
+        state.forget(&partition.source);
+    }
+    state.save()?;
+    Ok(())
+}

@@ -1,0 +1,26 @@
+//! The codes of what goes wrong in steps, each with a page in `docs/errors`.
+
+/// A target topic can't be created.
+pub const TOPIC_NOT_CREATED: u16 = 450;
+/// A target topic that this migration created is gone.
+pub const TOPIC_GONE: u16 = 451;
+/// An access control list can't be created.
+pub const ACL_NOT_CREATED: u16 = 452;
+/// Committed offsets can't be set at the target.
+pub const OFFSETS_NOT_SET: u16 = 453;
+/// A cluster can't be asked.
+pub const NOT_ANSWERED: u16 = 454;
+/// What is to be undone is not this migration's.
+pub const NOT_OURS: u16 = 455;
+/// Undoing failed.
+pub const NOT_UNDONE: u16 = 456;
+/// Partitions stopped while they were copied.
+pub const PARTITIONS_HALTED: u16 = 230;
+/// The copy could not run.
+pub const COPY_FAILED: u16 = 231;
+/// The source did not fall quiet in time.
+pub const NOT_DRAINED: u16 = 232;
+/// Source and target differ.
+pub const DIFFERENCES: u16 = 501;
+/// The result of a verification can't be written.
+pub const RESULT_NOT_WRITTEN: u16 = 502;

@@ -1,0 +1,207 @@
+//! From plan to copy: the job, its progress, its problems.
+
+use crate::codes;
+use crate::names::{fact, progress_topic};
+use crate::undertaking::{TOPIC_IDS, TopicIds, Undertaking};
+use ferry_copy::job::{
+    CopyJob, CopyProgress, CopyReport, CopySettings, OffsetMode, PartitionJob, PartitionOutcome,
+    Until,
+};
+use ferry_copy::worker::{self, CopyError};
+use ferry_engine::{Progress, StepError, View};
+use ferry_model::offset::grouped;
+use ferry_model::problem::{Explain as _, Problem};
+use ferry_plan::{CopyMode, Plan};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// `max.message.bytes` of a topic that sets none (Apache Kafka's default).
+const BATCH_BYTES_DEFAULT: usize = 1_048_588;
+/// Halted partitions that are told one by one.
+const HALTED_TOLD_MAX: usize = 20;
+
+/// The job that copies `plan`, or only those partitions that `wanted` picks by their source topic.
+pub(crate) fn copy_job(
+    undertaking: &Undertaking,
+    view: &View,
+    until: Until,
+    wanted: impl Fn(&ferry_model::name::TopicName) -> bool,
+) -> Result<CopyJob, Problem> {
+    let plan = &undertaking.plan;
+    let ids = view.fact::<TopicIds>(&fact(TOPIC_IDS))?.unwrap_or_default();
+    let mut partitions = Vec::new();
+    for copied in plan
+        .copy_partitions()
+        .filter(|copied| wanted(&copied.source.topic))
+    {
+        partitions.push(PartitionJob {
+            source_topic_id: copied.source_topic_id,
+            target_topic_id: ids.get(&copied.target.topic).copied(),
+            mode: match copied.mode() {
+                CopyMode::Preserve { .. } => OffsetMode::Preserve,
+                CopyMode::Translate { reason } => OffsetMode::Translate(reason.as_str().to_owned()),
+            },
+            batch_bytes_max: batch_bytes_max(plan, &copied.source.topic),
+            source: copied.source,
+            target: copied.target,
+        });
+    }
+    Ok(CopyJob {
+        source: undertaking.source.clone(),
+        target: undertaking.target.clone(),
+        partitions,
+        settings: CopySettings {
+            memory_bytes: undertaking.memory_bytes,
+            bandwidth_bytes_per_s: undertaking.bandwidth_bytes_per_s,
+            settling: undertaking.settling,
+            transactional_id: format!("ferry-{}-0", plan.migration),
+            progress_topic: progress_topic(&plan.migration),
+            state_path: undertaking.copy_state(),
+        },
+        until,
+    })
+}
+
+fn batch_bytes_max(plan: &Plan, source: &ferry_model::name::TopicName) -> usize {
+    let topic = plan
+        .moving_topics()
+        .find(|(topic, _)| topic.name == *source);
+    topic
+        .and_then(|(_, moving)| {
+            moving
+                .configs_for_copy()
+                .get("max.message.bytes")?
+                .parse()
+                .ok()
+        })
+        .unwrap_or(BATCH_BYTES_DEFAULT)
+}
+
+/// Runs a copy, tells its progress, and passes on a request to stop.
+pub(crate) async fn run_copy(view: &View, job: CopyJob) -> Result<CopyReport, StepError> {
+    let (told, mut heard) = watch::channel(CopyProgress::default());
+    let (cancel, cancelled) = watch::channel(false);
+    let running = worker::run(job, told, cancelled);
+    tokio::pin!(running);
+    let mut stop_seen = false;
+    loop {
+        tokio::select! {
+            report = &mut running => {
+                let report = report.map_err(|error| copy_problem(&error))?;
+                tell(view, &report.progress);
+                return Ok(report);
+            }
+            changed = heard.changed() => {
+                if changed.is_ok() {
+                    let progress = heard.borrow_and_update().clone();
+                    tell(view, &progress);
+                }
+            }
+            () = view.stop().requested(), if !stop_seen => {
+                stop_seen = true;
+                let _ = cancel.send(true);
+            }
+        }
+    }
+}
+
+fn tell(view: &View, progress: &CopyProgress) {
+    let seconds = progress.elapsed.as_secs_f64().max(0.001);
+    let rate = progress.bytes as f64 / seconds / f64::from(1 << 20);
+    let mut note = format!("{rate:.0} MiB/s  lag {}", grouped(progress.lag));
+    let copied = (progress.lag_at_start - progress.lag).max(0);
+    if progress.lag > 0 && copied > 0 && progress.elapsed > Duration::from_secs(2) {
+        let left = seconds * progress.lag as f64 / copied as f64;
+        note = format!(
+            "{note}  {} left",
+            duration(Duration::from_secs_f64(left.min(1e7)))
+        );
+    }
+    if progress.partitions_halted > 0 {
+        note = format!("{note}  {} partitions halted", progress.partitions_halted);
+    }
+    view.progress(&Progress {
+        part: String::new(),
+        done: u64::try_from(copied).unwrap_or(0),
+        total: u64::try_from(progress.lag_at_start).ok(),
+        unit: "records",
+        note: Some(note),
+    });
+}
+
+/// A duration for people: `1 h 04 min`, `3 min 20 s`, `12 s`.
+pub(crate) fn duration(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        0..=59 => format!("{seconds} s"),
+        60..=3599 => format!("{} min {:02} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {:02} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+/// What an operator is told when a copy could not run.
+#[must_use]
+pub fn copy_problem(error: &CopyError) -> Problem {
+    match error {
+        CopyError::Kafka { what, source } => {
+            let mut problem = source.problem();
+            problem.what = format!("{what}: {}", problem.what);
+            problem
+        }
+        CopyError::NotDrained { limit, partitions } => {
+            let what = format!("the source did not fall quiet within {}", duration(*limit));
+            let mut problem = Problem::new(codes::NOT_DRAINED, what)
+                .cause("something still writes to the source, or a transaction hangs there?")
+                .next("stop the producers, then  ferry apply  again; or  ferry apply --until copy");
+            for line in partitions.iter().take(HALTED_TOLD_MAX) {
+                problem = problem.detail(line.clone());
+            }
+            if partitions.len() > HALTED_TOLD_MAX {
+                let more = partitions.len() - HALTED_TOLD_MAX;
+                problem = problem.detail(format!("and {more} partitions more"));
+            }
+            problem
+        }
+        CopyError::Fenced { transactional_id } => {
+            Problem::new(codes::COPY_FAILED, error.to_string())
+                .at(format!("transactional id {transactional_id} at the target"))
+                .cause("a second Ferry runs this migration on another host?")
+                .next("stop the other one, then  ferry apply  again")
+        }
+        CopyError::OtherTarget { .. } => Problem::new(codes::COPY_FAILED, error.to_string())
+            .cause("bootstrap.servers of the target was changed?")
+            .next("correct it in migration.yaml"),
+        CopyError::State(source) => Problem::new(codes::COPY_FAILED, source.to_string())
+            .cause("the disk is full, or the directory belongs to another user?"),
+        CopyError::Progress { source, .. } => {
+            Problem::new(codes::COPY_FAILED, format!("{error}: {source}"))
+                .cause("somebody else wrote to the progress topic?")
+                .next("ferry copy recopy TOPIC for the topics concerned")
+        }
+        CopyError::ProgressUnreadable { .. } => {
+            Problem::new(codes::COPY_FAILED, error.to_string()).next("ferry check")
+        }
+    }
+}
+
+/// The problem that halted partitions are, if there are any.
+pub(crate) fn halted(outcomes: &[PartitionOutcome]) -> Option<Problem> {
+    let halted: Vec<_> = outcomes
+        .iter()
+        .filter_map(|outcome| Some((outcome, outcome.halted.as_ref()?)))
+        .collect();
+    let (first, halt) = halted.first()?;
+    if halted.len() == 1 {
+        return Some(halt.problem(&first.source, &first.target));
+    }
+    let what = format!("{} partitions halted; the others went on", halted.len());
+    let mut problem = Problem::new(codes::PARTITIONS_HALTED, what);
+    for (outcome, halt) in halted.iter().take(HALTED_TOLD_MAX) {
+        let one = halt.problem(&outcome.source, &outcome.target);
+        problem = problem.detail(format!("{}  {}", one.code, one.what));
+    }
+    if halted.len() > HALTED_TOLD_MAX {
+        problem = problem.detail(format!("and {} more", halted.len() - HALTED_TOLD_MAX));
+    }
+    Some(problem.next("ferry explain CODE  for each of them"))
+}

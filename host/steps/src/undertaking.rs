@@ -1,0 +1,57 @@
+//! What every step of one migration works with.
+
+use ferry_kafka::Client;
+use ferry_model::identity::TopicId;
+use ferry_model::name::TopicName;
+use ferry_plan::{Deciders, Plan};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// The deciders of a migration, shared by its steps.
+pub type SharedDeciders = Arc<Mutex<dyn Deciders + Send>>;
+
+/// What every step of one migration works with.
+pub struct Undertaking {
+    /// The cluster that is left.
+    pub source: Client,
+    /// The cluster that is moved to.
+    pub target: Client,
+    /// The plan.
+    pub plan: Plan,
+    /// The plugins.
+    pub deciders: SharedDeciders,
+    /// The state directory of the migration.
+    pub directory: PathBuf,
+    /// Bytes of batches that may be in memory at once.
+    pub memory_bytes: usize,
+    /// Bytes a second that may be read from the source; none for no limit.
+    pub bandwidth_bytes_per_s: Option<u64>,
+    /// How long the end of a target partition must stand still before it is trusted.
+    pub settling: Duration,
+    /// How long the source must be quiet at the end.
+    pub quiet: Duration,
+    /// How long it is waited for the source to fall quiet.
+    pub drain_limit: Duration,
+}
+
+/// The ids of the topics that this migration created, by name at the target.
+pub(crate) type TopicIds = BTreeMap<TopicName, TopicId>;
+
+/// The key of the fact that holds [`TopicIds`].
+pub(crate) const TOPIC_IDS: &str = "topics/ids";
+
+impl Undertaking {
+    /// The file in which the copy remembers what neither cluster does.
+    #[must_use]
+    pub fn copy_state(&self) -> PathBuf {
+        self.directory.join("copy.json")
+    }
+
+    /// The file with the results of the last verification.
+    #[must_use]
+    pub fn verification(&self) -> PathBuf {
+        self.directory.join("verification.json")
+    }
+}
