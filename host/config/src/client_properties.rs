@@ -1,6 +1,7 @@
 //! The client properties of one cluster from all their sources, and their resolution.
 
 use crate::cluster::ClusterSettings;
+use crate::deserializer::nearest;
 use crate::document::{FILE_BYTES_MAX, decode, join};
 use crate::error::{ConfigError, Place, Position};
 use crate::placeholder::{Part, Parts, Placeholder};
@@ -54,6 +55,8 @@ struct Entry {
 #[derive(Clone, Default)]
 pub struct ClientProperties {
     entries: BTreeMap<String, Entry>,
+    /// Properties of the file that are none of a Kafka client's.
+    left_out: Vec<Place>,
 }
 
 impl fmt::Debug for ClientProperties {
@@ -162,9 +165,18 @@ impl ClientProperties {
         let beside = path.parent().unwrap_or(Path::new(""));
         for property in read {
             let place = place(property.line, &property.key);
+            if !vocabulary::is_known(&property.key) {
+                self.left_out.push(check_unknown(&property.key, place)?);
+                continue;
+            }
             self.insert(&property.key, &property.value, place, beside)?;
         }
         Ok(())
+    }
+
+    /// Properties of the file that are none of a Kafka client's, and therefore left out.
+    pub(crate) fn left_out(&self) -> &[Place] {
+        &self.left_out
     }
 
     fn insert(
@@ -264,6 +276,23 @@ impl ClientProperties {
         }
         Ok(ResolvedProperties(resolved))
     }
+}
+
+/// A name that no Kafka client knows: refused where it is a misspelling, or meant for security and
+/// left out in silence would weaken it; else returned, for clients leave out what they do not know.
+fn check_unknown(name: &str, place: Place) -> Result<Place, ConfigError> {
+    let nearest = nearest(name, vocabulary::names());
+    let security = ["sasl.", "security.", "ssl."]
+        .iter()
+        .any(|start| name.starts_with(start));
+    if nearest.is_some() || security {
+        return Err(ConfigError::UnknownKey {
+            place,
+            nearest,
+            valid: Vec::new(),
+        });
+    }
+    Ok(place)
 }
 
 /// Files of `${file:...}` that were read, so that one resolution sees one version of each.

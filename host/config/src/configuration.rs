@@ -153,11 +153,15 @@ impl Configuration {
         }
     }
 
-    /// What is allowed and yet unwise: secrets in the open.
+    /// What is allowed and yet worth knowing: secrets in the open, and properties of a file that no
+    /// Kafka client knows.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         for (side, properties) in [("source", &self.source), ("target", &self.target)] {
+            for place in properties.left_out() {
+                notes.push(format!("{place}: left out, no Kafka client knows it"));
+            }
             for name in properties.open_secrets(&self.file) {
                 let place = self.place(&join(side, name));
                 notes.push(format!(

@@ -1,6 +1,6 @@
-//! The names of client properties that Kafka people know: those of Apache Kafka's admin client,
-//! consumer and producer (4.x and 3.x, `CommonClientConfigs`, `SaslConfigs`, `SslConfigs`), so that
-//! a misspelt one is found on its line.
+//! The names of client properties that Kafka people know, so that a misspelt one is found on its
+//! line: every public name of `AdminClientConfig`, `ConsumerConfig` and `ProducerConfig` of Apache
+//! Kafka 3.9.2 and 4.3.1, as their `configDef()` lists them.
 
 /// Properties whose values may be shown.
 const PUBLIC: &[&str] = &[
@@ -21,7 +21,6 @@ const PUBLIC: &[&str] = &[
     "compression.lz4.level",
     "compression.type",
     "compression.zstd.level",
-    "config.providers",
     "connections.max.idle.ms",
     "default.api.timeout.ms",
     "delivery.timeout.ms",
@@ -85,6 +84,16 @@ const PUBLIC: &[&str] = &[
     "sasl.login.retry.backoff.max.ms",
     "sasl.login.retry.backoff.ms",
     "sasl.mechanism",
+    "sasl.oauthbearer.assertion.algorithm",
+    "sasl.oauthbearer.assertion.claim.aud",
+    "sasl.oauthbearer.assertion.claim.exp.seconds",
+    "sasl.oauthbearer.assertion.claim.iss",
+    "sasl.oauthbearer.assertion.claim.jti.include",
+    "sasl.oauthbearer.assertion.claim.nbf.seconds",
+    "sasl.oauthbearer.assertion.claim.sub",
+    "sasl.oauthbearer.assertion.file",
+    "sasl.oauthbearer.assertion.private.key.file",
+    "sasl.oauthbearer.assertion.template.file",
     "sasl.oauthbearer.client.credentials.client.id",
     "sasl.oauthbearer.clock.skew.seconds",
     "sasl.oauthbearer.expected.audience",
@@ -94,6 +103,8 @@ const PUBLIC: &[&str] = &[
     "sasl.oauthbearer.jwks.endpoint.retry.backoff.max.ms",
     "sasl.oauthbearer.jwks.endpoint.retry.backoff.ms",
     "sasl.oauthbearer.jwks.endpoint.url",
+    "sasl.oauthbearer.jwt.retriever.class",
+    "sasl.oauthbearer.jwt.validator.class",
     "sasl.oauthbearer.scope",
     "sasl.oauthbearer.scope.claim.name",
     "sasl.oauthbearer.sub.claim.name",
@@ -102,6 +113,8 @@ const PUBLIC: &[&str] = &[
     "security.providers",
     "send.buffer.bytes",
     "session.timeout.ms",
+    "share.acknowledgement.mode",
+    "share.acquire.mode",
     "socket.connection.setup.timeout.max.ms",
     "socket.connection.setup.timeout.ms",
     "ssl.cipher.suites",
@@ -126,7 +139,7 @@ const PUBLIC: &[&str] = &[
     "value.serializer",
 ];
 
-/// Properties whose values are secrets.
+/// Properties whose values are secrets: those of type PASSWORD but for certificates.
 const SECRET: &[&str] = &[
     "sasl.jaas.config",
     "sasl.oauthbearer.assertion.private.key.passphrase",

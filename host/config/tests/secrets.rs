@@ -153,10 +153,13 @@ fn the_configuration_wins_over_the_properties_file_and_that_over_the_profile() {
         resolved["ssl.endpoint.identification.algorithm"], "",
         "empty is a value"
     );
-    assert_eq!(
-        resolved["acme.tracing"], "on",
-        "other vendors' properties stay"
+    assert!(
+        !resolved.contains_key("acme.tracing"),
+        "clients leave out what they do not know"
     );
+    let notes = configuration.notes();
+    assert_eq!(notes.len(), 1, "{notes:?}");
+    assert!(notes[0].ends_with("c.properties:4: acme.tracing: left out, no Kafka client knows it"));
     let beside = |path: &str| folder.path().join(path).to_string_lossy().into_owned();
     assert_eq!(resolved["ssl.keystore.location"], beside("key.jks"));
     assert_eq!(
@@ -231,4 +234,28 @@ fn the_digest_follows_what_is_said_and_not_the_password() {
     let one = digest(lines);
     fs::write(folder.path().join("n.wasm"), "two").expect("written");
     assert_ne!(one, digest(lines));
+}
+
+#[test]
+fn a_misspelt_or_foreign_security_property_of_the_file_is_refused() {
+    let folder = tempfile::tempdir().expect("folder");
+    for (line, hint) in [
+        ("sasl.mechanisms=PLAIN", "did you mean `sasl.mechanism`?"),
+        ("bootstrap.server=b", "did you mean `bootstrap.servers`?"),
+        ("sasl.username=u", "line 2"),
+    ] {
+        fs::write(
+            folder.path().join("c.properties"),
+            format!("client.id=a\n{line}\n"),
+        )
+        .expect("written");
+        let error =
+            configuration(folder.path(), "  properties: c.properties\n").expect_err("refused");
+        let text = error.problem().to_string();
+        assert!(
+            text.contains("FERRY-E042") && text.contains("c.properties:2:"),
+            "{text}"
+        );
+        assert!(text.contains(hint), "{text}");
+    }
 }

@@ -115,17 +115,17 @@ fn offsets_are_translated_where_the_configuration_says_so_per_group_too() {
 #[test]
 fn the_padding_budget_goes_to_the_cheapest_partitions_first() {
     let world = snapshot(vec![
-        topic("a", vec![partition(0, 600, 700), partition(1, 100, 700)]),
-        topic("b", vec![partition(0, 300, 700)]),
+        topic("a", vec![partition(0, 300, 700), partition(1, 100, 700)]),
+        topic("b", vec![partition(0, 200, 700)]),
     ]);
     let plan = planned(
-        "copy: { padding-budget: 400 }",
+        "copy: { padding-budget: 350 }",
         &world,
         &mut Rules::default(),
     );
     let over = translated(TranslateReason::PaddingOverBudget);
     assert_eq!(modes(&plan, "a"), [over, CopyMode::Preserve { pad: 100 }]);
-    assert_eq!(modes(&plan, "b"), [CopyMode::Preserve { pad: 300 }]);
+    assert_eq!(modes(&plan, "b"), [CopyMode::Preserve { pad: 200 }]);
     let mut rules = Rules {
         topics: Box::new(|t| TopicDecision {
             group: (t.name.as_str() == "b").then(|| "own".into()),
@@ -134,13 +134,13 @@ fn the_padding_budget_goes_to_the_cheapest_partitions_first() {
         ..Rules::default()
     };
     let plan = planned(
-        "copy: { padding-budget: 700, groups: { own: { padding-budget: 0 } } }",
+        "copy: { padding-budget: 400, groups: { own: { padding-budget: 0 } } }",
         &world,
         &mut rules,
     );
     assert_eq!(
         modes(&plan, "a"),
-        [600, 100].map(|pad| CopyMode::Preserve { pad })
+        [300, 100].map(|pad| CopyMode::Preserve { pad })
     );
     assert_eq!(modes(&plan, "b"), [over]);
 }
