@@ -14,45 +14,83 @@ const WASM: &str = "wasm32-unknown-unknown";
 /// The profile of the workspace that plugins are built with.
 const PROFILE: &str = "plugin";
 
-/// Builds every crate under `plugins/` to `target/plugins/<name>.wasm`, and returns these files.
+/// Folders of plugins in the repository, and where their components go under `target/plugins`.
+///
+/// The hostile ones are for tests of the host only: what is embedded in the binary is what lies at the
+/// top of `target/plugins`.
+const ORIGINS: [(&str, &str); 2] = [("plugins", ""), ("tests/hostile", "hostile")];
+
+/// Builds every plugin of the repository to `target/plugins/<name>.wasm`, and returns these files.
 ///
 /// # Errors
 /// A crate does not build, or its manifest or schema is wrong.
 pub(crate) fn build_all() -> Result<Vec<PathBuf>> {
-    let folders = plugin_folders()?;
-    let built = compile(&folders)?;
-    let destination = target().join("plugins");
-    std::fs::create_dir_all(&destination)
-        .with_context(|| format!("{} can not be made", destination.display()))?;
-    folders
-        .iter()
-        .map(|folder| {
-            let name = name_of(folder)?;
-            let module = built.join(format!("ferry_plugin_{}.wasm", name.replace('-', "_")));
-            let module = std::fs::read(&module)
-                .with_context(|| format!("{} can not be read", module.display()))?;
-            let manifest = package::read_manifest(folder)?;
-            let component = package::package(&module, &manifest)
-                .with_context(|| format!("{} is no plugin", folder.display()))?;
-            let file = destination.join(format!("{name}.wasm"));
-            write_if_changed(&file, &component)?;
-            say(&format!(
-                "{}  {:>4} KiB  {} {}",
-                file.display(),
-                component.len().div_ceil(1024),
-                manifest.name,
-                manifest.version
-            ));
-            Ok(file)
-        })
-        .collect()
+    let mut plugins = Vec::new();
+    for (origin, destination) in ORIGINS {
+        let destination = target().join("plugins").join(destination);
+        std::fs::create_dir_all(&destination)
+            .with_context(|| format!("{} can not be made", destination.display()))?;
+        for folder in plugin_folders(&root().join(origin))? {
+            plugins.push(Source {
+                file: destination.join(format!("{}.wasm", name_of(&folder)?)),
+                package: package_of(&folder)?,
+                folder,
+            });
+        }
+    }
+    let built = compile(&plugins)?;
+    plugins.iter().map(|plugin| plugin.pack(&built)).collect()
 }
 
-/// The folders under `plugins/` that hold a manifest, in the order of their names.
-fn plugin_folders() -> Result<Vec<PathBuf>> {
-    let plugins = root().join("plugins");
+/// A plugin in the repository.
+struct Source {
+    folder: PathBuf,
+    /// The name of its crate.
+    package: String,
+    /// The component that it becomes.
+    file: PathBuf,
+}
+
+impl Source {
+    /// Makes the component of the module that was compiled into `built`.
+    fn pack(&self, built: &Path) -> Result<PathBuf> {
+        let module = built.join(format!("{}.wasm", self.package.replace('-', "_")));
+        let module = std::fs::read(&module)
+            .with_context(|| format!("{} can not be read", module.display()))?;
+        let manifest = package::read_manifest(&self.folder)?;
+        let component = package::package(&module, &manifest)
+            .with_context(|| format!("{} is no plugin", self.folder.display()))?;
+        write_if_changed(&self.file, &component)?;
+        say(&format!(
+            "{}  {:>4} KiB  {} {}",
+            self.file.display(),
+            component.len().div_ceil(1024),
+            manifest.name,
+            manifest.version
+        ));
+        Ok(self.file.clone())
+    }
+}
+
+/// The name of the crate in a folder.
+fn package_of(folder: &Path) -> Result<String> {
+    let manifest = folder.join("Cargo.toml");
+    let text = std::fs::read_to_string(&manifest)
+        .with_context(|| format!("{} can not be read", manifest.display()))?;
+    let name = text.lines().find_map(|line| {
+        line.strip_prefix("name = \"")
+            .and_then(|rest| rest.strip_suffix('"'))
+    });
+    let name = name.with_context(|| format!("{} names no package", manifest.display()))?;
+    Ok(name.to_owned())
+}
+
+/// The folders under `plugins` that hold a manifest, in the order of their names.
+fn plugin_folders(plugins: &Path) -> Result<Vec<PathBuf>> {
     let mut folders = Vec::new();
-    for entry in std::fs::read_dir(&plugins)? {
+    let entries = std::fs::read_dir(plugins)
+        .with_context(|| format!("{} can not be read", plugins.display()))?;
+    for entry in entries {
         let folder = entry?.path();
         if folder.join(package::SOURCE_FILE).is_file() {
             folders.push(folder);
@@ -71,7 +109,7 @@ fn name_of(folder: &Path) -> Result<&str> {
 }
 
 /// Compiles the crates and returns the folder with their modules.
-fn compile(folders: &[PathBuf]) -> Result<PathBuf> {
+fn compile(plugins: &[Source]) -> Result<PathBuf> {
     let (mut command, target) = if rust_has_wasm()? {
         (cargo(), target())
     } else {
@@ -79,9 +117,8 @@ fn compile(folders: &[PathBuf]) -> Result<PathBuf> {
     };
     command.args(["build", "--target", WASM, "--profile", PROFILE]);
     command.arg("--target-dir").arg(&target);
-    for folder in folders {
-        command.arg("--package");
-        command.arg(format!("ferry-plugin-{}", name_of(folder)?));
+    for plugin in plugins {
+        command.args(["--package", &plugin.package]);
     }
     // Panics carry the path of their source file: without the machine's own part, a plugin has the
     // same digest wherever it is built.

@@ -123,16 +123,14 @@ impl Cache {
         match self.read(&path, digest) {
             Ok(Some(code)) => match deserialize(engine, &code) {
                 Ok(component) => return Ok(component),
-                Err(error) => {
-                    tracing::warn!(path = %path.display(), %error, "compiled plugin refused")
-                }
+                Err(error) => warn(&path, &format!("{error:#}")),
             },
             Ok(None) => {}
-            Err(error) => tracing::warn!(path = %path.display(), %error, "compiled plugin refused"),
+            Err(error) => warn(&path, &error),
         }
         let component = compile()?;
         if let Err(error) = self.write(&path, digest, &component.serialize()?) {
-            tracing::warn!(path = %path.display(), %error, "compiled plugin not kept");
+            warn(&path, &error.to_string());
         }
         Ok(component)
     }
@@ -184,6 +182,11 @@ impl Cache {
             std::fs::rename(temporary, path)
         })
     }
+}
+
+/// The cache is there to be quick; where it fails, plugins are compiled.
+fn warn(path: &Path, error: &str) {
+    tracing::warn!(path = %path.display(), error, "a compiled plugin can't be kept or taken");
 }
 
 /// Loads compiled code.

@@ -8,6 +8,7 @@ use ferry_model::problem::{Explain, Problem};
 use serde_json::Value;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The most bytes of one file that is inlined.
 pub const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -65,7 +66,7 @@ impl Configuration {
 #[error("the configuration of plugin {plugin} is refused: {fault}")]
 pub struct ConfigurationError {
     /// Which plugin.
-    pub plugin: PluginLabel,
+    pub plugin: Arc<PluginLabel>,
     /// What is wrong.
     #[source]
     pub fault: ConfigurationFault,
@@ -109,13 +110,13 @@ pub enum ConfigurationFault {
 
 /// See [`Plugin::configure`](crate::Plugin::configure).
 pub(crate) fn prepare(
-    plugin: &PluginLabel,
+    plugin: &Arc<PluginLabel>,
     schema: &Value,
     with: &Value,
     folder: &Path,
 ) -> Result<Configuration, ConfigurationError> {
     prepare_against(schema, with, folder).map_err(|fault| ConfigurationError {
-        plugin: plugin.clone(),
+        plugin: Arc::clone(plugin),
         fault,
     })
 }

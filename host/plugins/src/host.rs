@@ -71,9 +71,9 @@ impl PluginHost {
     /// outside is in order.
     pub fn load(&self, bytes: &[u8]) -> Result<Plugin, LoadError> {
         let inspection = inspect(bytes, &self.core.settings.structure)?;
-        let label = PluginLabel::of(&inspection);
+        let label = Arc::new(PluginLabel::of(&inspection));
         let failed = |stage| {
-            let label = label.clone();
+            let label = Arc::clone(&label);
             move |error: wasmtime::Error| LoadError::Compile {
                 plugin: label,
                 stage,
@@ -167,7 +167,7 @@ pub struct Plugin {
 /// What the jobs of a plugin share.
 pub(crate) struct PluginCore {
     pub(crate) host: Arc<HostCore>,
-    pub(crate) label: PluginLabel,
+    pub(crate) label: Arc<PluginLabel>,
     pub(crate) component: InstancePre<Containment>,
     pub(crate) exports: Exports,
     inspection: Inspection,
@@ -202,7 +202,7 @@ impl Plugin {
         with: &serde_json::Value,
         folder: &Path,
     ) -> Result<Configuration, ConfigurationError> {
-        configuration::prepare(self.label(), &self.manifest().schema, with, folder)
+        configuration::prepare(&self.core.label, &self.manifest().schema, with, folder)
     }
 
     /// Starts a job: a fresh instance, configured.

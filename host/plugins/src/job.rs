@@ -82,13 +82,17 @@ impl<R: DecidingRole> Job<R> {
     /// [`JobError`] where the plugin traps, runs out of a limit, or gives nonsense.
     pub fn decide(&mut self, questions: &[R::Question]) -> Result<Vec<R::Decision>, JobError> {
         let context = R::context(questions);
+        let (later, first): (Vec<usize>, Vec<usize>) =
+            (0..questions.len()).partition(|index| R::later(&questions[*index]));
+        let order = [first, later].concat();
+        let asked: Vec<&R::Question> = order.iter().map(|index| &questions[*index]).collect();
         let mut decisions = Vec::with_capacity(questions.len());
-        while decisions.len() < questions.len() {
-            let rest = &questions[decisions.len()..];
+        while decisions.len() < asked.len() {
+            let rest = &asked[decisions.len()..];
             let phase = |length: usize| Phase::Decide {
                 first: decisions.len() + 1,
                 last: decisions.len() + length,
-                of: questions.len(),
+                of: asked.len(),
             };
             let length = self
                 .chunk_length(rest)
@@ -102,7 +106,7 @@ impl<R: DecidingRole> Job<R> {
                 return Err(error(&self.plugin, phase, failure));
             }
         }
-        Ok(decisions)
+        Ok(restore(&order, decisions))
     }
 
     /// What the plugin wrote so far.
@@ -118,7 +122,7 @@ impl<R: DecidingRole> Job<R> {
     }
 
     /// How many of the next questions go over together.
-    fn chunk_length(&self, questions: &[R::Question]) -> Result<usize, Failure> {
+    fn chunk_length(&self, questions: &[&R::Question]) -> Result<usize, Failure> {
         let limits = &self.plugin.host.settings.limits;
         let mut bytes = 0;
         for (index, question) in questions.iter().enumerate() {
@@ -171,7 +175,7 @@ impl<R: DecidingRole> std::fmt::Debug for Job<R> {
 
 fn error(plugin: &PluginCore, phase: Phase, failure: Failure) -> JobError {
     JobError {
-        plugin: plugin.label.clone(),
+        plugin: Arc::clone(&plugin.label),
         phase,
         failure,
     }
@@ -210,13 +214,13 @@ fn guarded<T>(
     drop(running);
     match answer {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(refused)) => Err(refusal(refused)),
+        Ok(Err(refused)) => Err(refusal(&refused)),
         Err(trap) => Err(explain(&trap, budget, store.data())),
     }
 }
 
 /// A plugin's own error, fit for people.
-fn refusal(refused: PluginError) -> Failure {
+fn refusal(refused: &PluginError) -> Failure {
     let about = refused.about.iter().take(ABOUT_MAX);
     Failure::Refused {
         message: printable::line(&refused.message, MESSAGE_BYTES_MAX),
@@ -254,7 +258,7 @@ fn explain(error: &wasmtime::Error, budget: Budget, containment: &Containment) -
 
 /// Takes the decisions of a chunk out of the sandbox.
 fn accept<R: DecidingRole>(
-    chunk: &[R::Question],
+    chunk: &[&R::Question],
     raw: Vec<R::Raw>,
     decisions: &mut Vec<R::Decision>,
 ) -> Result<(), Failure> {
@@ -271,4 +275,12 @@ fn accept<R: DecidingRole>(
         })?);
     }
     Ok(())
+}
+
+/// Puts decisions into the order of the questions: the one at `index` belongs to `order[index]`.
+fn restore<D>(order: &[usize], decisions: Vec<D>) -> Vec<D> {
+    let mut numbered: Vec<(usize, D)> = order.iter().copied().zip(decisions).collect();
+    // In order already, unless some were asked later: then the sort costs one look at each.
+    numbered.sort_by_key(|(index, _)| *index);
+    numbered.into_iter().map(|(_, decision)| decision).collect()
 }

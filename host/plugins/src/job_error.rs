@@ -5,13 +5,14 @@ use ferry_model::decision::Role;
 use ferry_model::offset::grouped;
 use ferry_model::problem::{Explain, Problem};
 use std::fmt;
+use std::sync::Arc;
 
 /// Why a job ended without decisions. Names the plugin and says when and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("plugin {plugin} ({}) failed {phase}: {failure}", plugin.digest)]
 pub struct JobError {
     /// Which plugin.
-    pub plugin: PluginLabel,
+    pub plugin: Arc<PluginLabel>,
     /// When.
     pub phase: Phase,
     /// Why.

@@ -5,6 +5,7 @@ use crate::host::PluginLabel;
 use ferry_catalogue::InspectionError;
 use ferry_model::digest::Digest;
 use ferry_model::problem::{Explain, Problem};
+use std::sync::Arc;
 
 /// Why a plugin can't be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -24,7 +25,7 @@ pub enum LoadError {
     #[error("plugin {plugin} ({}) can't be {stage}: {message}", plugin.digest)]
     Compile {
         /// Which plugin.
-        plugin: PluginLabel,
+        plugin: Arc<PluginLabel>,
         /// `compiled` or `linked`.
         stage: &'static str,
         /// What wasmtime says.

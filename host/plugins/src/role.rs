@@ -55,6 +55,12 @@ pub trait DecidingRole: sealed::Sealed + Sized + 'static {
     #[doc(hidden)]
     fn configure(guest: &Self::Guest, store: &mut Store<Containment>, config: &str) -> Answer<()>;
 
+    /// Whether the question is asked after all those that are not: it is about the others.
+    #[doc(hidden)]
+    fn later(_question: &Self::Question) -> bool {
+        false
+    }
+
     /// What is known of all questions together.
     #[doc(hidden)]
     fn context(questions: &[Self::Question]) -> Self::Context;
@@ -64,7 +70,7 @@ pub trait DecidingRole: sealed::Sealed + Sized + 'static {
     fn decide(
         guest: &Self::Guest,
         store: &mut Store<Containment>,
-        questions: &[Self::Question],
+        questions: &[&Self::Question],
         context: &Self::Context,
     ) -> Answer<Vec<Self::Raw>>;
 

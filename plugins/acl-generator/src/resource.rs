@@ -112,7 +112,10 @@ fn expanded(question: &Question) -> Resource {
             ),
         );
     }
-    let count = literals.len();
+    let names = match literals.len() {
+        1 => "one name".to_owned(),
+        count => format!("{count} names"),
+    };
     if question.binding.permission == Permission::Deny {
         return Resource::Unclear(
             literals,
@@ -121,7 +124,7 @@ fn expanded(question: &Question) -> Resource {
     }
     Resource::Changed(
         literals,
-        format!("on {count} names instead of the prefix {prefix}"),
+        format!("on {names} instead of the prefix {prefix}"),
     )
 }
 

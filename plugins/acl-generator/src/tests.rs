@@ -140,7 +140,7 @@ fn wildcards_are_questions_unless_they_are_kept() {
         let decision = decide("{}", &question);
         assert_eq!(
             decision.bindings,
-            [question.binding.clone()],
+            vec![question.binding.clone()],
             "what is proposed"
         );
         assert!(decision.undecided.is_some());
@@ -190,7 +190,10 @@ fn operations_on_the_cluster_are_left_behind_where_the_target_does_not_know_them
         q.binding.operation = "ALTER".to_owned();
         q.renamed = None;
     });
-    assert_eq!(decide("{}", &cluster).bindings, [cluster.binding.clone()]);
+    assert_eq!(
+        decide("{}", &cluster).bindings,
+        vec![cluster.binding.clone()]
+    );
     let config = r#"{"target": {"cluster-operations": ["DESCRIBE"]}}"#;
     let decision = decide(config, &cluster);
     assert_eq!(decision.reason, "the target knows no ALTER on the cluster");

@@ -89,9 +89,9 @@ impl Rule {
         })
     }
 
-    /// Which names that start with `prefix` the rule fits.
+    /// Which names that start with `prefix` the rule fits: see [`coverage`].
     pub(crate) fn coverage(&self, prefix: &str) -> Coverage {
-        self.pattern.coverage(prefix)
+        coverage(&self.pattern, prefix)
     }
 
     /// The one name that the rule fits, where it has no wildcard.
@@ -196,6 +196,16 @@ impl Steps {
         steps.extend(named("prefix", &self.add_prefix));
         steps.extend(named("suffix", &self.add_suffix));
         (!steps.is_empty()).then(|| steps.join(", "))
+    }
+}
+
+/// Which names that start with `prefix` the pattern covers. `re:ord\\.(.+)` is taken to cover all
+/// that start with `ord.`, although it leaves out the name `ord.` itself: where such a thing exists,
+/// its new name was seen and speaks for itself.
+pub(crate) fn coverage(pattern: &Pattern, prefix: &str) -> Coverage {
+    match pattern.open_start() {
+        Some(start) if prefix.starts_with(&start) => Coverage::All,
+        _ => pattern.coverage(prefix),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The names of one kind: table, exceptions, rules.
 
 use crate::config::SectionConfig;
-use crate::rule::Rule;
+use crate::rule::{Rule, coverage};
 use ferry_sdk::Error;
 use ferry_sdk::pattern::{Coverage, Pattern};
 use std::collections::BTreeMap;
@@ -87,7 +87,7 @@ impl Section {
         }
         for pattern in &self.except {
             let reason = format!("exception: {pattern}");
-            match (pattern.coverage(prefix), pattern.only_name()) {
+            match (coverage(pattern, prefix), pattern.only_name()) {
                 (Coverage::None, _) => {}
                 (Coverage::Some, Some(name)) => proof.single(&name, &name, &reason),
                 (coverage, _) => {
@@ -160,6 +160,9 @@ impl Proof {
 
     fn conclude(self) -> Result<Renamed, String> {
         let prefix = self.prefix.ok_or("nothing is known of it")?;
+        if prefix.name.is_empty() {
+            return Err(format!("nothing is left of it ({})", prefix.reason));
+        }
         let outside = self
             .singles
             .iter()

@@ -151,6 +151,11 @@ fn a_prefix_is_renamed_where_the_rules_prove_it() {
             "ord.",
             "ord.",
         ),
+        (
+            r#"{"rules": [{"match": "re:ord\\.(.+)", "to": "x.$1"}, {"add-prefix": "y."}]}"#,
+            "ord.",
+            "x.",
+        ),
         (r#"{"rules": [{"strip-prefix": "ord."}]}"#, "ord.eu", "eu"),
         (
             r#"{"rules": [{"case": "upper", "add-suffix": "-x"}]}"#,
@@ -177,10 +182,7 @@ fn a_prefix_is_renamed_where_the_rules_prove_it() {
 fn a_prefix_that_the_rules_tear_apart_has_no_single_one() {
     for (rules, prefix) in [
         (r#"{"rules": [{"match": "ord.eu*", "to": "x.$1"}]}"#, "ord."),
-        (
-            r#"{"rules": [{"match": "re:ord\\.(.+)", "to": "x.$1"}]}"#,
-            "ord.",
-        ),
+        (r#"{"rules": [{"strip-prefix": "ord."}]}"#, "ord."),
         (r#"{"rules": [{"strip-prefix": "ord.eu"}]}"#, "ord."),
         (
             r#"{"rules": [{"match": "*.v1", "add-prefix": "x."}]}"#,
@@ -213,6 +215,14 @@ fn a_prefix_that_would_cover_names_of_others_has_no_single_one() {
     assert_eq!(prefix_of(rules, "a.", &["a.1"]).as_deref(), Ok("x."));
     let why = prefix_of(rules, "a.", &["a.1", "b.2"]).expect_err("covers b.2");
     assert_eq!(why, "no single prefix: x. would cover x.2 too, once b.2");
+}
+
+#[test]
+fn a_name_that_is_the_prefix_itself_speaks_for_itself() {
+    let rules = r#"{"rules": [{"match": "re:ord\\.(.+)", "to": "x.$1"}]}"#;
+    assert_eq!(prefix_of(rules, "ord.", &["ord.a"]).as_deref(), Ok("x."));
+    let why = prefix_of(rules, "ord.", &["ord.a", "ord."]).expect_err("stays behind");
+    assert_eq!(why, "no single prefix: ord. becomes ord.");
 }
 
 #[test]

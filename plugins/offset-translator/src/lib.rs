@@ -109,7 +109,7 @@ fn translate(question: &Question, fallbacks: Fallbacks) -> Decision {
     if committed > question.source_end {
         return fall_back(
             fallbacks.beyond_end,
-            format!(
+            &format!(
                 "committed {committed}, beyond the source's end {}",
                 question.source_end
             ),
@@ -118,20 +118,20 @@ fn translate(question: &Question, fallbacks: Fallbacks) -> Decision {
     if committed > question.copied_to {
         return fall_back(
             fallbacks.not_copied,
-            format!("committed {committed}, copied to {}", question.copied_to),
+            &format!("committed {committed}, copied to {}", question.copied_to),
         );
     }
     match question.translated {
         Some(offset) if offset > question.target_end => fall_back(
             fallbacks.not_copied,
-            format!(
+            &format!(
                 "translated {offset}, beyond the target's end {}",
                 question.target_end
             ),
         ),
         Some(offset) if offset < question.target_start => fall_back(
             fallbacks.behind_start,
-            format!(
+            &format!(
                 "translated {offset}, before the target's log start {}",
                 question.target_start
             ),
@@ -139,19 +139,19 @@ fn translate(question: &Question, fallbacks: Fallbacks) -> Decision {
         Some(offset) => Decision::new(Action::CommitAt(offset), "exact"),
         None if committed < question.source_start => fall_back(
             fallbacks.behind_start,
-            format!(
+            &format!(
                 "committed {committed}, before the source's log start {}",
                 question.source_start
             ),
         ),
         None => fall_back(
             fallbacks.behind_start,
-            format!("committed {committed}, before the first record copied"),
+            &format!("committed {committed}, before the first record copied"),
         ),
     }
 }
 
-fn fall_back(fallback: Fallback, why: String) -> Decision {
+fn fall_back(fallback: Fallback, why: &str) -> Decision {
     let (action, word) = match fallback {
         Fallback::Earliest => (Action::Earliest, "earliest"),
         Fallback::Latest => (Action::Latest, "latest"),

@@ -181,7 +181,7 @@ impl Pattern {
     pub fn coverage(&self, prefix: &str) -> Coverage {
         let form = match &self.matcher {
             Matcher::Glob(pieces) => glob_form(pieces),
-            Matcher::Expression(_) => expression_form(self.text.trim_start_matches("re:")),
+            Matcher::Expression(_) => expression_form(self.expression_text()),
         };
         let Some(form) = form else {
             return Coverage::Some;
@@ -207,7 +207,7 @@ impl Pattern {
     pub fn open_start(&self) -> Option<String> {
         let form = match &self.matcher {
             Matcher::Glob(pieces) => glob_form(pieces),
-            Matcher::Expression(_) => expression_form(self.text.trim_start_matches("re:")),
+            Matcher::Expression(_) => expression_form(self.expression_text()),
         };
         form.filter(|form| matches!(form.rest, Rest::Anything | Rest::AtLeastOne))
             .map(|form| form.start)
@@ -224,12 +224,17 @@ impl Pattern {
         }
     }
 
+    /// What stands behind `re:`.
+    fn expression_text(&self) -> &str {
+        self.text.strip_prefix("re:").unwrap_or(&self.text)
+    }
+
     /// The pattern as a regular expression that covers the whole name. Each `*` and `?` of a glob is
     /// a group.
     #[must_use]
     pub fn expression(&self) -> String {
         match &self.matcher {
-            Matcher::Expression(_) => whole(self.text.trim_start_matches("re:")),
+            Matcher::Expression(_) => whole(self.expression_text()),
             Matcher::Glob(pieces) => {
                 let mut expression = String::new();
                 for piece in pieces {

@@ -67,7 +67,7 @@ impl DecidingRole for AclGenerator {
     fn decide(
         guest: &Guest,
         store: &mut Store<Containment>,
-        questions: &[AclQuestion],
+        questions: &[&AclQuestion],
         _context: &(),
     ) -> Answer<Vec<Decision>> {
         let covered: Vec<Vec<&str>> = questions

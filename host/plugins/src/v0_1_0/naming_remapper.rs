@@ -68,6 +68,14 @@ impl Related {
     }
 }
 
+/// Whether a name is the start of others. What becomes of it depends on these.
+fn is_prefix(kind: NameKind) -> bool {
+    matches!(
+        kind,
+        NameKind::TopicPrefix | NameKind::GroupPrefix | NameKind::TransactionalIdPrefix
+    )
+}
+
 impl DecidingRole for NamingRemapper {
     type Question = NameQuestion;
     type Decision = NameDecision;
@@ -111,7 +119,7 @@ impl DecidingRole for NamingRemapper {
     fn decide(
         guest: &Guest,
         store: &mut Store<Containment>,
-        questions: &[NameQuestion],
+        questions: &[&NameQuestion],
         related: &Related,
     ) -> Answer<Vec<Decision>> {
         let attributes: Vec<_> = questions.iter().map(|q| related.attributes(q)).collect();
@@ -132,12 +140,12 @@ impl DecidingRole for NamingRemapper {
         FIXED_BYTES + 3 * (question.name.len() + 32)
     }
 
+    fn later(question: &NameQuestion) -> bool {
+        is_prefix(question.kind)
+    }
+
     fn accept(question: &NameQuestion, raw: Decision) -> Result<NameDecision, String> {
-        let prefix = matches!(
-            question.kind,
-            NameKind::TopicPrefix | NameKind::GroupPrefix | NameKind::TransactionalIdPrefix
-        );
-        if raw.name.is_none() && !prefix {
+        if raw.name.is_none() && !is_prefix(question.kind) {
             return Err("it has no name; only prefixes may have none".to_owned());
         }
         Ok(NameDecision {

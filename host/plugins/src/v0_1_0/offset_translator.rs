@@ -38,7 +38,7 @@ impl DecidingRole for OffsetTranslator {
             partition: TopicPartition::new(topic, (number % 12) as i32),
             committed: SourceOffset(offset + 10),
             metadata: String::new(),
-            translated: (number % 10 != 0).then_some(TargetOffset(offset + 10)),
+            translated: (!number.is_multiple_of(10)).then_some(TargetOffset(offset + 10)),
             source_start: SourceOffset(offset),
             source_end: SourceOffset(offset + 20),
             target_start: TargetOffset(offset),
@@ -67,10 +67,10 @@ impl DecidingRole for OffsetTranslator {
     fn decide(
         guest: &Guest,
         store: &mut Store<Containment>,
-        questions: &[OffsetQuestion],
+        questions: &[&OffsetQuestion],
         _context: &(),
     ) -> Answer<Vec<Decision>> {
-        let asked: Vec<_> = questions.iter().map(on_the_wire).collect();
+        let asked: Vec<_> = questions.iter().map(|q| on_the_wire(q)).collect();
         guest.call_decide(store, &asked)
     }
 

@@ -77,7 +77,7 @@ impl DecidingRole for TopicFilter {
     fn decide(
         guest: &Guest,
         store: &mut Store<Containment>,
-        questions: &[TopicFacts],
+        questions: &[&TopicFacts],
         _context: &(),
     ) -> Answer<Vec<Decision>> {
         // Lists are handed over as slices: all configurations stand in one vector, each topic
