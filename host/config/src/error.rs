@@ -5,6 +5,7 @@ use crate::codes;
 use crate::placeholder::{Placeholder, PlaceholderError};
 use crate::properties::PropertiesError;
 use ferry_model::problem::{Explain, Problem};
+use ferry_model::text::escaped;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -299,9 +300,15 @@ impl Explain for ConfigError {
         if let Some(source) = std::error::Error::source(self) {
             problem = problem.cause(source.to_string());
         }
-        match self.next() {
-            Some(next) => problem.next(next),
-            None => problem,
+        problem.next = self.next();
+        // Keys, paths and placeholders come from a file that another person may have written.
+        problem.what = escaped(&problem.what);
+        for line in &mut problem.details {
+            *line = escaped(line);
         }
+        for text in [&mut problem.place, &mut problem.cause, &mut problem.next] {
+            *text = text.as_deref().map(escaped);
+        }
+        problem
     }
 }

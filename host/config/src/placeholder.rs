@@ -57,12 +57,21 @@ pub enum PlaceholderError {
 }
 
 /// A part of a text.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Part {
-    /// Text that stands for itself.
+    /// Text that stands for itself, and may be a password: `Debug` does not show it.
     Text(String),
     /// Text that is to be put in.
     Placeholder(Placeholder),
+}
+
+impl fmt::Debug for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(_) => f.write_str("[hidden]"),
+            Self::Placeholder(placeholder) => fmt::Display::fmt(placeholder, f),
+        }
+    }
 }
 
 /// A text with its placeholders found and not resolved.
@@ -163,6 +172,10 @@ mod tests {
             ["${env:KAFKA_USER}", "${file:/s/t.properties:key:2}"]
         );
         assert!(parts.has_text());
+        assert!(
+            !format!("{parts:?}").contains("password"),
+            "text may be a secret"
+        );
         assert_eq!(parts.0.len(), 5);
     }
 

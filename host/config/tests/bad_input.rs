@@ -294,3 +294,9 @@ fn a_file_that_is_not_there_is_named() {
         "{text}"
     );
 }
+
+#[test]
+fn terminal_codes_in_a_key_are_escaped() {
+    let text = with("\"co\\e[2Jpy\": {}\n");
+    assert!(text.contains("co\\u{1b}[2Jpy: unknown key"), "{text:?}");
+}

@@ -13,4 +13,5 @@ pub mod name;
 pub mod offset;
 pub mod problem;
 pub mod snapshot;
+pub mod text;
 pub mod topic;

@@ -44,7 +44,8 @@ pub trait Deciders {
     /// What the plugin failed with. A failure is never a decision.
     fn topics(&mut self, topics: &[TopicFacts]) -> Result<Vec<TopicDecision>, Problem>;
 
-    /// What things are called at the target. Asked once, by kind and name.
+    /// What things are called at the target. Asked once, by kind and name; prefixes come after
+    /// everything else.
     ///
     /// # Errors
     /// What the plugin failed with.

@@ -518,6 +518,14 @@ fn bindings_follow_their_renamed_resources_and_are_compared_with_what_exists() {
         gone.renamed, None,
         "a topic that does not move has no name at the target"
     );
+    assert!(
+        rules.asked_names.is_sorted(),
+        "by kind and name, prefixes last"
+    );
+    assert_eq!(
+        rules.asked_names.last().map(|q| q.kind),
+        Some(NameKind::TopicPrefix)
+    );
     assert!(rules.asked_names.contains(&NameQuestion {
         kind: NameKind::TransactionalId,
         name: "tx".into()

@@ -296,6 +296,17 @@ fn a_binding_that_kafka_refuses_is_refused() {
 }
 
 #[test]
+fn a_snapshot_of_another_format_is_refused() {
+    let mut world = two_topics();
+    world.format += 1;
+    let text = refused(&world, &mut Rules::default());
+    assert!(
+        text.contains("FERRY-E359") && text.contains("next    ferry discover"),
+        "{text}"
+    );
+}
+
+#[test]
 fn one_cluster_on_both_sides_is_refused() {
     let mut world = two_topics();
     world.target.cluster_id = world.source.cluster_id.clone();
