@@ -211,16 +211,28 @@ fn names(presented: &[String]) -> String {
 
 impl ConnectError {
     /// Whether the same attempt may succeed later without anybody changing anything.
+    ///
+    /// Some causes are guessed from the way in which a connection ended. Where the same settings
+    /// have reached the cluster before, as is so for a broker that the cluster named, a broker that
+    /// is just stopping or starting ends connections in the same ways.
     #[must_use]
     pub fn passing(&self) -> bool {
-        matches!(
+        let guessed = matches!(
+            self.cause,
+            ConnectCause::PlainTextListener
+                | ConnectCause::TlsListener
+                | ConnectCause::SaslExpected
+                | ConnectCause::ClientCertificateMissing
+        );
+        let network = matches!(
             self.cause,
             ConnectCause::NothingListens
                 | ConnectCause::TimedOut { .. }
                 | ConnectCause::Network { .. }
                 | ConnectCause::Closed { .. }
                 | ConnectCause::DoesNotResolve { .. }
-        )
+        );
+        network || (guessed && self.peer.broker.is_some())
     }
 
     /// How much the error tells: of the errors of several addresses the most telling is shown.

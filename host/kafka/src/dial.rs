@@ -317,10 +317,6 @@ impl Attempt<'_> {
 
     fn late(&self, stage: Stage) -> ConnectError {
         let waited = self.dialer.settings.connect_timeout;
-        // A listener with TLS waits for the rest of what it takes for a handshake.
-        if stage == Stage::ApiVersions && !self.dialer.settings.protocol.tls() {
-            return self.failed(stage, ConnectCause::TlsListener);
-        }
         let waited_ms = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
         self.failed(stage, ConnectCause::TimedOut { waited_ms })
     }

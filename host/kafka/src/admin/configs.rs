@@ -187,7 +187,11 @@ impl Admin {
                 .await;
             spread(part, result)
         });
-        side_by_side(altered.collect()).await.into_iter().flatten().collect()
+        side_by_side(altered.collect())
+            .await
+            .into_iter()
+            .flatten()
+            .collect()
     }
 
     /// Brokers know their own configuration; about topics the controller is asked, because in

@@ -125,7 +125,10 @@ impl Admin {
             };
             (group.clone(), result)
         });
-        side_by_side(described.collect()).await.into_iter().collect()
+        side_by_side(described.collect())
+            .await
+            .into_iter()
+            .collect()
     }
 
     async fn describe_modern(&self, group: &GroupId) -> Result<GroupDescription, KafkaError> {
