@@ -460,6 +460,22 @@ async fn what_was_made_is_never_given_away_as_a_strangers() {
 }
 
 #[tokio::test]
+async fn a_strangers_thing_is_noted_once_and_again_only_where_it_changed() {
+    let directory = TempDir::new().expect("directory");
+    let graph = graph(&[Plain::new("look").run(|context| async move {
+        for what in ["a exists", "a exists", "a exists with 3 partitions"] {
+            context.found(id("a"), what).await?;
+        }
+        Ok(Outcome::Finished)
+    })]);
+    let engine = engine(directory.path());
+    engine.run(&graph, &all()).await.expect("finished");
+    let found = kinds(directory.path());
+    let found = found.iter().filter(|kind| **kind == "effect-found");
+    assert_eq!(found.count(), 2);
+}
+
+#[tokio::test]
 async fn a_step_that_shrugs_off_a_failed_write_is_not_taken_for_finished() {
     let directory = TempDir::new().expect("directory");
     let graph = graph(&[Plain::new("careless").run(|context| async move {
