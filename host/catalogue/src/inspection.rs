@@ -6,6 +6,7 @@ use crate::section::SECTION_NAME;
 use crate::structure::{Structure, StructureError, StructureLimits, walk};
 use ferry_model::digest::Digest;
 use ferry_model::problem::{Explain, Problem};
+use std::fmt;
 use wasmparser::{Validator, WasmFeatures};
 
 /// What a component is, read without compiling it.
@@ -261,5 +262,31 @@ impl Explain for InspectionError {
             );
         }
         problem.next(next)
+    }
+}
+
+impl fmt::Display for Inspection {
+    /// For people: what it is, what it asks for, how large it is. Without the schema.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = |names: &[InterfaceName]| {
+            let names: Vec<_> = names.iter().map(InterfaceName::to_string).collect();
+            names.join(", ")
+        };
+        let manifest = &self.manifest;
+        writeln!(f, "name       {} {}", manifest.name, manifest.version)?;
+        writeln!(f, "           {}", manifest.description)?;
+        writeln!(f, "role       {}, WIT {}", manifest.role, manifest.wit)?;
+        writeln!(f, "digest     {}", self.digest)?;
+        writeln!(
+            f,
+            "size       {} bytes, {} modules, {} functions",
+            self.bytes, self.modules, self.functions
+        )?;
+        writeln!(f, "imports    {}", names(&self.imports))?;
+        writeln!(f, "exports    {}", names(&self.exports))?;
+        write!(
+            f,
+            "grants     none: it decides, and can reach nothing but a log"
+        )
     }
 }
