@@ -3,6 +3,7 @@
 
 mod build;
 mod check;
+mod demo;
 mod kafka_jars;
 mod plugins;
 mod structure;
@@ -17,6 +18,7 @@ const USAGE: &str = "usage: cargo xtask VERB
 
 verbs:
   build                   builds the plugins and the binary
+  demo                    runs a whole migration between two real clusters
   check                   formatting, lints, documentation, structure
   kafka-jars [RELEASE..]  fetches the jars of Kafka into target/kafka (the releases that tests need,
                           unless told)
@@ -44,6 +46,7 @@ fn run(arguments: &[String]) -> Result<()> {
         "kafka-jars" => kafka_jars::fetch(rest),
         "plugins" => plugins::build_all().map(drop),
         "test" => test::test(rest),
+        "demo" => demo::demo(),
         "help" | "--help" | "-h" => {
             workspace::say(USAGE);
             Ok(())

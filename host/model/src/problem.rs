@@ -6,8 +6,8 @@ use std::fmt;
 
 /// A stable code with a page of its own: `FERRY-E107`.
 ///
-/// The hundreds say where it arose: 0 configuration, 1 connections and brokers, 2 copy, 3 plugins
-/// and plan, 4 journal and steps, 5 verification.
+/// The hundreds say where it arose: 0 configuration, 1 connections and brokers, 2 copy and the steps around it, 3 plugins
+/// and plan, 4 journal and steps, 5 verification, 6 the command itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ProblemCode(pub u16);

@@ -86,6 +86,7 @@ pub struct PartitionFacts {
 /// What a sample of a partition's batches showed. A sample proves what it saw, not the absence of
 /// the rest: a partition may turn out otherwise while it is copied.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct LogShape {
     /// Batches looked at.
     pub sampled_batches: u64,

@@ -310,7 +310,10 @@ impl Step for TopicsStep {
                 .is_some_and(|found| found.id == known.get(&topic.name).copied())
         });
         let pasts = view.pasts();
-        let adapted = pasts.iter().filter(|(id, _)| id.as_str().starts_with("configs/")).count();
+        let adapted = pasts
+            .iter()
+            .filter(|(id, _)| id.as_str().starts_with("configs/"))
+            .count();
         let used = self.undertaking.plan.moving_topics().filter(|(_, moving)| {
             matches!(moving.creation, Creation::Use { .. }) && !moving.copy_configs.is_empty()
         });

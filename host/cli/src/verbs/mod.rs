@@ -1,0 +1,61 @@
+//! One file per verb.
+
+mod apply;
+mod check;
+mod discover;
+mod explain;
+mod init;
+mod plan;
+mod plugin;
+mod recopy;
+mod report;
+mod rollback;
+mod status;
+mod verify;
+
+use crate::arguments::{Arguments, CopyVerb, Verb};
+use crate::exit::Exit;
+use crate::output;
+use crate::project::Project;
+use clap::CommandFactory as _;
+use ferry_model::problem::Problem;
+
+/// Runs the verb that was asked for.
+pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Problem> {
+    let form = arguments.output;
+    let project = || Project::load(&arguments.config);
+    match arguments.verb {
+        Verb::Init { name } => init::run(&arguments.config, &name),
+        Verb::Discover { save } => discover::run(&project()?, save.as_deref()).await,
+        Verb::Plan(plan) => plan::run(&project()?, &plan, form).await,
+        Verb::Check { only } => check::run(&project()?, only.as_deref(), form).await,
+        Verb::Apply {
+            plan,
+            until,
+            drain_limit,
+        } => {
+            let project = project()?;
+            apply::run(&project, &plan, until.as_deref(), drain_limit, form).await
+        }
+        Verb::Status => status::run(&project()?, form),
+        Verb::Verify { plan } => verify::run(&project()?, plan.as_deref(), form).await,
+        Verb::Report { save } => report::run(&project()?, &save),
+        Verb::Rollback { dry_run, yes } => rollback::run(&project()?, dry_run, yes, form).await,
+        Verb::Copy {
+            verb: CopyVerb::Recopy { topic, yes },
+        } => recopy::run(&project()?, &topic, yes).await,
+        Verb::Plugin { verb } => plugin::run(verb, form),
+        Verb::Explain { code } => explain::run(&code),
+        Verb::Schema => {
+            let schema = ferry_config::schema::json_schema();
+            output::show(crate::arguments::OutputForm::Json, &schema, String::new)?;
+            Ok(Exit::Done)
+        }
+        Verb::Completions { shell } => {
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "ferry", &mut text);
+            output::result(&String::from_utf8_lossy(&text));
+            Ok(Exit::Done)
+        }
+    }
+}
