@@ -1,7 +1,7 @@
 //! Reads migration.yaml, client properties and placeholders, and says exactly what is wrong with
 //! them.
 //!
-//! The way of a file: [`document`] turns text into nodes that know their line and column,
+//! The way of a file: `document` turns text into nodes that know their line and column,
 //! `deserializer` turns nodes into the typed [`MigrationConfig`], [`Configuration`] adds the files
 //! that it names. Placeholders stay unresolved until [`ClientProperties::resolve`]; what comes out
 //! of that is a [`Secret`] and is never printed, serialized or put into an error.

@@ -98,7 +98,7 @@ impl PlanFile {
     /// Pins a plan by its digest.
     ///
     /// # Errors
-    /// [`PlanFileError::NotJson`]; no plan of [`crate::plan`] gives it.
+    /// [`PlanFileError::NotJson`]; no plan of [`crate::plan()`] gives it.
     pub fn new(plan: Plan) -> Result<Self, PlanFileError> {
         let digest = plan.digest()?;
         Ok(Self { plan, digest })

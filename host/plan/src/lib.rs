@@ -1,6 +1,6 @@
 //! The plan: a pure function of configuration, snapshot and decisions.
 //!
-//! [`plan`] asks the deciders (topics, names, offsets, access control lists), checks every answer,
+//! [`plan()`] asks the deciders (topics, names, offsets, access control lists), checks every answer,
 //! and puts together a [`Plan`]: what becomes of each topic, partition, group and binding, why, and
 //! who decided it. What only a person may decide becomes a [`Decision`] that stays open until the
 //! configuration answers it. [`PlanFile`] pins a plan by its digest; [`Plan::drift`] says how the

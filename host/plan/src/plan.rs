@@ -447,7 +447,7 @@ impl Plan {
     /// The digest of the plan's canonical JSON.
     ///
     /// # Errors
-    /// [`NotJson`] where a part has no JSON form; no plan of [`crate::plan`] has such a part.
+    /// [`NotJson`] where a part has no JSON form; no plan of [`crate::plan()`] has such a part.
     pub fn digest(&self) -> Result<Digest, NotJson> {
         canonical::digest(self)
     }

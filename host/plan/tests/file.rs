@@ -51,6 +51,7 @@ fn a_plan_edited_by_hand_is_refused() {
     for (from, to) in [
         ("\"target\":\"a\"", "\"target\":\"z\""),
         ("\"pad\":3", "\"pad\":0"),
+        ("\"notes\":[]", "\"notes\":[],\"surprise\":1"),
         (
             "\"retention.ms\":\"-1\"",
             "\"retention.ms\":\"-1\",\"segment.ms\":\"1\"",
