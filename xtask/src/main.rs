@@ -1,6 +1,7 @@
 //! The chores of the project: `cargo xtask VERB`. The script `x` prepares a fresh machine and then
 //! calls this.
 
+mod bench;
 mod build;
 mod check;
 mod demo;
@@ -17,6 +18,7 @@ use anyhow::{Result, bail};
 const USAGE: &str = "usage: cargo xtask VERB
 
 verbs:
+  bench [ARGUMENT..]      measures the copy on this machine
   build                   builds the plugins and the binary
   demo                    runs a whole migration between two real clusters
   check                   formatting, lints, documentation, structure
@@ -41,6 +43,7 @@ fn run(arguments: &[String]) -> Result<()> {
         bail!("which verb?\n{USAGE}");
     };
     match verb.as_str() {
+        "bench" => bench::bench(rest),
         "build" => build::build(),
         "check" => check::check(),
         "kafka-jars" => kafka_jars::fetch(rest),

@@ -63,7 +63,8 @@ async fn demo() -> Result<()> {
         name: "demo".to_owned(),
         estate: EstateOptions::full(),
         folder: folder.clone(),
-        target_properties: Vec::new(),
+        properties: Vec::new(),
+        copy: Vec::new(),
     };
     let mut stage = Stage::set(options, say).await?;
     if let Some(estate) = &stage.estate {

@@ -18,8 +18,10 @@ pub struct StageOptions {
     pub estate: EstateOptions,
     /// The project folder; made anew.
     pub folder: PathBuf,
-    /// Further properties of the target's brokers.
-    pub target_properties: Vec<(String, String)>,
+    /// Further properties of the brokers of both clusters.
+    pub properties: Vec<(String, String)>,
+    /// What is added to `copy:` in `migration.yaml`, as `key: value` lines.
+    pub copy: Vec<String>,
 }
 
 /// The stage. Dropping it stops both clusters.
@@ -49,7 +51,11 @@ impl Stage {
         std::fs::create_dir_all(&options.folder)?;
         say("starting a source (Kafka 3.9) and a target (Kafka 4.3), SASL_SSL and ACLs on both");
         let (source_cluster, target_cluster) = tokio::try_join!(
-            start(&format!("{}-source", options.name), KafkaVersion::V3_9, &[]),
+            start(
+                &format!("{}-source", options.name),
+                KafkaVersion::V3_9,
+                &options.properties
+            ),
             start(
                 &format!("{}-target", options.name),
                 KafkaVersion::V4_3,
@@ -70,7 +76,7 @@ impl Stage {
         .await?;
         say("filling the source");
         let estate = Estate::build(&source, options.estate.clone()).await?;
-        write_project(&options.folder, &source_cluster, &target_cluster)?;
+        write_project(&options, &source_cluster, &target_cluster)?;
         Ok(Self {
             estate: Some(estate),
             source,
@@ -115,7 +121,8 @@ async fn connect(cluster: &Cluster, side: Side) -> Result<Client> {
 
 /// Writes `migration.yaml` and what it names. The source is described by the `client.properties`
 /// that a company has lying about; the target inline, with the password in a file of its own.
-fn write_project(folder: &Path, source: &Cluster, target: &Cluster) -> Result<()> {
+fn write_project(options: &StageOptions, source: &Cluster, target: &Cluster) -> Result<()> {
+    let folder: &Path = &options.folder;
     let of = |cluster: &Cluster, user| cluster.client_properties(Listener::SaslSsl, user);
     let source = of(source, accounts::FERRY_SOURCE.name);
     let mut target = of(target, accounts::FERRY_TARGET.name);
@@ -131,6 +138,11 @@ fn write_project(folder: &Path, source: &Cluster, target: &Cluster) -> Result<()
         writeln!(inline, "  {key}: \"{value}\"")?;
     }
     let secret = folder.join("target.secret.properties");
+    let copy: String = options
+        .copy
+        .iter()
+        .map(|line| format!("  {line}\n"))
+        .collect();
     let text = format!(
         r#"migration: demo
 source:
@@ -150,7 +162,7 @@ plugins:
     use: ferry/acl-generator@1
 copy:
   offsets: preserve
-"#,
+{copy}"#,
         secret = secret.display(),
     );
     std::fs::write(folder.join("migration.yaml"), text)?;

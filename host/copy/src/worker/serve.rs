@@ -413,7 +413,7 @@ impl Worker {
             partition: tracked.job.source.clone(),
             topic_id: tracked.job.source_topic_id,
             leader_epoch: tracked.source_leader.map_or(-1, |(_, epoch)| epoch),
-            last_epoch: tracked.fetched_epoch.or_else(|| tracked.source_epoch()),
+            last_epoch: tracked.epoch_before_fetch(),
             how: Preparation {
                 from,
                 preserve: tracked.preserves(),

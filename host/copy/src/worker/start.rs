@@ -292,7 +292,8 @@ async fn check_history(source: &Client, partitions: &mut [Tracked], state: &Stat
         let Some((found, end)) = ends.get(&tracked.job.source) else {
             continue;
         };
-        if found != epoch || end < position {
+        // Without an epoch the leader says that all of it has expired: nothing to compare.
+        if *found >= 0 && (found != epoch || end < position) {
             tracked.halt(Halt::SourceHistoryChanged {
                 position: *position,
                 found: format!(

@@ -90,6 +90,18 @@ impl Tracked {
         }
     }
 
+    /// The source's leader epoch of the batch right before the next fetch, only where it is certain:
+    /// with an older one the leader would take our position for another history's.
+    pub(crate) fn epoch_before_fetch(&self) -> Option<i32> {
+        match &self.machine {
+            // A settled end says how far the copy has come, not in which epoch that was.
+            Machine::Exact(_) => self.fetched_epoch,
+            Machine::Translated { machine, .. } => {
+                self.fetched_epoch.or(machine.committed().source_epoch)
+            }
+        }
+    }
+
     pub(crate) fn halted(&self) -> Option<&Halt> {
         match &self.machine {
             Machine::Exact(machine) => match machine.phase() {
