@@ -149,15 +149,15 @@ fn a_flipped_byte_is_found_wherever_it_is_and_its_line_is_named() {
             .expect("written");
     };
     let mut line = 1;
-    for position in 0..whole.len() {
-        set(position, whole[position] ^ 0x04);
+    for (position, byte) in whole.iter().copied().enumerate() {
+        set(position, byte ^ 0x04);
         let error = Recorded::verify(&StateDirectory::at(state(&above))).expect_err("flipped");
         let ReadError::Damaged { line: named, .. } = &error else {
             panic!("byte {position}: {error}");
         };
         assert_eq!(*named, line, "byte {position}");
-        set(position, whole[position]);
-        if whole[position] == b'\n' {
+        set(position, byte);
+        if byte == b'\n' {
             line += 1;
         }
     }
