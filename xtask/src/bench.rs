@@ -11,9 +11,18 @@ pub(crate) fn bench(arguments: &[String]) -> Result<()> {
     plugins::build_all()?;
     kafka_jars::fetch(&[])?;
     run(cargo()
-        .args(["run", "--release", "--quiet", "--package", "ferry-bench", "--"])
+        .args([
+            "run",
+            "--release",
+            "--quiet",
+            "--package",
+            "ferry-bench",
+            "--",
+        ])
         .args(arguments)
         .env("FERRY_TEST_KAFKA_DIR", kafka_jars::folder()))?;
     let ferry = ["run", "--release", "--quiet", "--package", "ferry", "--"];
-    run(cargo().args(ferry).args(["plugin", "bench", "ferry/topic-filter"]))
+    run(cargo()
+        .args(ferry)
+        .args(["plugin", "bench", "ferry/topic-filter"]))
 }

@@ -11,6 +11,8 @@ pub(crate) fn demo() -> Result<()> {
     plugins::build_all()?;
     kafka_jars::fetch(&[])?;
     run(cargo().args(["build", "--package", "ferry", "--package", "ferry-demo"]))?;
-    run(std::process::Command::new(target().join("debug/ferry-demo"))
-        .env("FERRY_TEST_KAFKA_DIR", kafka_jars::folder()))
+    run(
+        std::process::Command::new(target().join("debug/ferry-demo"))
+            .env("FERRY_TEST_KAFKA_DIR", kafka_jars::folder()),
+    )
 }

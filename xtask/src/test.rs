@@ -10,6 +10,8 @@ use crate::workspace::{cargo, run};
 pub(crate) fn test(arguments: &[String]) -> Result<()> {
     plugins::build_all()?;
     kafka_jars::fetch(&[])?;
+    // Some tests run the binary as a user would.
+    run(cargo().args(["build", "--package", "ferry"]))?;
     run(cargo()
         .args(["test", "--workspace", "--no-fail-fast"])
         .args(arguments)

@@ -54,7 +54,7 @@ pub enum CopyError {
         what: String,
         /// Why it was not.
         #[source]
-        source: KafkaError,
+        source: Box<KafkaError>,
     },
     /// The target is another cluster than the one that the state file belongs to.
     #[error("this migration was begun at target cluster {recorded}, and this is {found}")]

@@ -180,7 +180,7 @@ async fn collect(
         };
         let results = sent
             .into_iter()
-            .map(|sent| outcome(sent, &answer))
+            .map(|sent| outcome(&sent, &answer))
             .collect();
         if events.send(Event::Produced { broker, results }).is_err() {
             break;
@@ -200,7 +200,7 @@ pub(crate) fn by_partition(response: ProduceResponse) -> Answer {
     answers
 }
 
-fn outcome(sent: Sent, answer: &Result<Answer, String>) -> (Index, Produced) {
+fn outcome(sent: &Sent, answer: &Result<Answer, String>) -> (Index, Produced) {
     let index = sent.index;
     let answer = match answer {
         Ok(answer) => answer,
@@ -232,7 +232,7 @@ fn outcome(sent: Sent, answer: &Result<Answer, String>) -> (Index, Produced) {
                 base: partition.base_offset,
             }
         } else {
-            let Sent { records, bytes, .. } = sent;
+            let Sent { records, bytes, .. } = *sent;
             Produced::At {
                 base: partition.base_offset,
                 records,

@@ -104,7 +104,7 @@ async fn refresh_both(job: &CopyJob) -> Result<(), CopyError> {
             .await
             .map_err(|source| CopyError::Kafka {
                 what: format!("the topics of the {} can't be looked up", client.side()),
-                source,
+                source: Box::new(source),
             })?;
     }
     Ok(())
@@ -133,7 +133,7 @@ async fn idempotent_producer(
         .await
         .map_err(|source| CopyError::Kafka {
             what: "the target gives no producer id".into(),
-            source,
+            source: Box::new(source),
         })?;
     state.state_mut().producer = Some(ProducerState {
         cluster_id: cluster_id.unwrap_or(ferry_model::identity::ClusterId(String::new())),

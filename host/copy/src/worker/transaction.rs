@@ -87,7 +87,7 @@ impl TransactionalProducer {
         let initialised = cluster::transactional_producer(&self.target, &self.id).await;
         let producer = initialised.map_err(|source| CopyError::Kafka {
             what: format!("transactional id {} can't be taken over", self.id),
-            source,
+            source: Box::new(source),
         })?;
         self.sequences.clear();
         self.producer = Some(producer);
