@@ -88,7 +88,7 @@ impl SourceBatch {
         // Take records out by copying their frames, which leaves gaps in the offsets.
         let whole = Batch::read(batch.bytes).expect("reads");
         let mut payload = Vec::new();
-        let mut kept = 0;
+        let mut kept = 0_i32;
         let mut rest = whole.payload();
         for index in 0..self.records.len() {
             let (length, bytes) = read_varint(rest);
@@ -108,7 +108,7 @@ impl SourceBatch {
         out[12..16].copy_from_slice(&7_i32.to_be_bytes());
         out[21..23].copy_from_slice(&(self.codec.bits() | self.bits).to_be_bytes());
         out[43..51].copy_from_slice(&4711_i64.to_be_bytes());
-        out[57..61].copy_from_slice(&(kept as i32).to_be_bytes());
+        out[57..61].copy_from_slice(&kept.to_be_bytes());
         let checksum = crc32c::crc32c(&out[21..]);
         out[17..21].copy_from_slice(&checksum.to_be_bytes());
         out.freeze()
@@ -287,12 +287,10 @@ proptest! {
     fn offsets_are_kept_up_to_the_first_place_where_they_cannot_be(log in source_log()) {
         let prepared = prepare(joined(&log), [], PRESERVE);
         let mut dense = Vec::new();
-        let mut next = 0;
-        for record in log.iter().flat_map(SourceBatch::plain) {
+        for (next, record) in (0_i64..).zip(log.iter().flat_map(SourceBatch::plain)) {
             if record.offset != next {
                 break;
             }
-            next += 1;
             dense.push(record);
         }
         let kept = appended(&prepared);

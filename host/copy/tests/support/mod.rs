@@ -264,10 +264,7 @@ impl<'a> Writer<'a> {
             .admin()
             .add_partitions_to_transaction(id, producer, std::slice::from_ref(&self.place))
             .await
-            .into_iter()
-            .for_each(|result| {
-                let _ = result;
-            });
+            .expect("added");
     }
 
     pub async fn end(&mut self, commit: bool) {
