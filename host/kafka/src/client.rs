@@ -16,15 +16,21 @@ use crate::throttle::Throttle;
 use ferry_model::identity::{BrokerId, ClusterId, Side, TopicId};
 use ferry_model::name::{TopicName, TopicPartition};
 use ferry_model::snapshot::BrokerFacts;
+use futures_util::StreamExt as _;
 use futures_util::future::join_all;
+use futures_util::stream::FuturesUnordered;
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::{MetadataRequest, MetadataResponse, TopicName as WireTopic};
 use kafka_protocol::protocol::StrBytes;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::time::Instant;
 
 /// How many topics are asked for in one request.
 const TOPICS_PER_REQUEST: usize = 1_000;
+
+/// How many brokers are dialled side by side when any broker will do.
+const BROKERS_TRIED: usize = 4;
 
 /// A client of one cluster. Cheap to clone.
 #[derive(Clone)]
@@ -40,6 +46,8 @@ pub(crate) struct Inner {
     bootstrap: tokio::sync::Mutex<Connection>,
     /// Held while metadata are read, so that one answer serves everybody who waits.
     refreshing: tokio::sync::Mutex<()>,
+    /// Which broker is tried first, in turn.
+    turn: AtomicUsize,
     pub(crate) coordinators: crate::coordinator::CoordinatorCache,
 }
 
@@ -65,6 +73,7 @@ impl Client {
             metadata,
             bootstrap: tokio::sync::Mutex::new(connection),
             refreshing: tokio::sync::Mutex::default(),
+            turn: AtomicUsize::new(0),
             coordinators: crate::coordinator::CoordinatorCache::default(),
         };
         Ok(Self {
@@ -224,8 +233,18 @@ impl Client {
         if bootstrap.is_alive() {
             return Ok(bootstrap.clone());
         }
-        for broker in &brokers {
-            if let Ok(connection) = self.connection(broker.id, Lane::Admin).await {
+        // Side by side: one that hangs does not hold up the others.
+        let turn = self.inner.turn.fetch_add(1, Ordering::Relaxed) % brokers.len().max(1);
+        let tried = brokers
+            .iter()
+            .cycle()
+            .skip(turn)
+            .take(brokers.len().min(BROKERS_TRIED));
+        let mut dials: FuturesUnordered<_> = tried
+            .map(|broker| self.connection(broker.id, Lane::Admin))
+            .collect();
+        while let Some(dialled) = dials.next().await {
+            if let Ok(connection) = dialled {
                 return Ok(connection);
             }
         }

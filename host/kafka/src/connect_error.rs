@@ -48,6 +48,8 @@ pub enum ConnectCause {
     DoesNotResolve {
         /// The system's words.
         message: String,
+        /// Whether the system says that it could not find out at the moment.
+        temporary: bool,
     },
     /// Nothing listens there.
     NothingListens,
@@ -159,7 +161,9 @@ pub struct ConnectError {
 impl fmt::Display for ConnectCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::DoesNotResolve { message } => write!(f, "the name does not resolve ({message})"),
+            Self::DoesNotResolve { message, .. } => {
+                write!(f, "the name does not resolve ({message})")
+            }
             Self::NothingListens => f.write_str("nothing listens there"),
             Self::TimedOut { waited_ms } => write!(f, "no answer within {waited_ms} ms"),
             Self::Network { message } => write!(f, "the network refused: {message}"),
@@ -224,20 +228,27 @@ impl ConnectError {
                 | ConnectCause::SaslExpected
                 | ConnectCause::ClientCertificateMissing
         );
-        let network = matches!(
+        match self.cause {
+            ConnectCause::DoesNotResolve { temporary, .. } => temporary,
+            _ => self.network() || (guessed && self.peer.broker.is_some()),
+        }
+    }
+
+    /// Whether nothing but the network speaks from it.
+    fn network(&self) -> bool {
+        matches!(
             self.cause,
             ConnectCause::NothingListens
                 | ConnectCause::TimedOut { .. }
                 | ConnectCause::Network { .. }
                 | ConnectCause::Closed { .. }
                 | ConnectCause::DoesNotResolve { .. }
-        );
-        network || (guessed && self.peer.broker.is_some())
+        )
     }
 
     /// How much the error tells: of the errors of several addresses the most telling is shown.
     pub(crate) fn weight(&self) -> (bool, Stage) {
-        (!self.passing(), self.stage)
+        (!self.network(), self.stage)
     }
 
     /// The error in one line for the list of [`ConnectError::others`].

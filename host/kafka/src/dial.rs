@@ -162,7 +162,13 @@ impl Dialer {
             peer,
             deadline: Instant::now(),
         };
-        attempt.failed(Stage::Resolve, ConnectCause::DoesNotResolve { message })
+        attempt.failed(
+            Stage::Resolve,
+            ConnectCause::DoesNotResolve {
+                message,
+                temporary: false,
+            },
+        )
     }
 
     /// The error of a connection that was ready and failed at its first request.
@@ -186,8 +192,14 @@ impl Attempt<'_> {
         let found = self
             .within(Stage::Resolve, tokio::net::lookup_host(host))
             .await?;
-        let unresolved =
-            |message: String| self.failed(Stage::Resolve, ConnectCause::DoesNotResolve { message });
+        let unresolved = |message: String| {
+            // Only words tell: "Temporary failure in name resolution" of glibc, "Try again" of musl.
+            let temporary = message.contains("emporary") || message.contains("ry again");
+            self.failed(
+                Stage::Resolve,
+                ConnectCause::DoesNotResolve { message, temporary },
+            )
+        };
         let found: Vec<SocketAddr> = found
             .map_err(|error| unresolved(error.to_string()))?
             .collect();

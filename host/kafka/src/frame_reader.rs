@@ -167,10 +167,10 @@ mod tests {
         for prefix in [*b"HTTP", [0x15, 3, 3, 0], [0xff, 0, 0, 0]] {
             let (mut near, mut far) = tokio::io::duplex(64);
             near.write_all(&prefix).await.expect("writes");
-            let error = FrameReader::default()
-                .next(&mut far)
-                .await
-                .expect_err("no frame");
+            let limit = std::time::Duration::from_secs(5);
+            let mut reader = FrameReader::default();
+            let read = tokio::time::timeout(limit, reader.next(&mut far)).await;
+            let error = read.expect("at once").expect_err("no frame");
             assert!(matches!(error, FrameError::Length(found) if found == prefix));
         }
     }

@@ -1,5 +1,6 @@
 //! The connections of a client: one for each broker and lane, dialled again when dead.
 
+use crate::connect_error::ConnectError;
 use crate::connection::Connection;
 use crate::dial::Dialer;
 use crate::error::KafkaError;
@@ -42,6 +43,7 @@ struct Slot {
 struct Failures {
     backoff: Option<Backoff>,
     not_before: Option<Instant>,
+    last: Option<(Instant, Arc<ConnectError>)>,
 }
 
 impl Pool {
@@ -64,9 +66,20 @@ impl Pool {
         if let Some(alive) = slot.alive() {
             return Ok(alive);
         }
+        let asked = Instant::now();
         let mut failures = slot.dialling.lock().await;
         if let Some(alive) = slot.alive() {
             return Ok(alive);
+        }
+        // A dial that failed while this one waited its turn speaks for it too.
+        if let Some((_, source)) = failures
+            .last
+            .as_ref()
+            .filter(|(failed, _)| *failed >= asked)
+        {
+            return Err(KafkaError::Connect {
+                source: Arc::clone(source),
+            });
         }
         if let Some(moment) = failures.not_before {
             tokio::time::sleep_until(moment).await;
@@ -88,10 +101,10 @@ impl Pool {
                 let backoff = failures.backoff.get_or_insert_with(|| {
                     Backoff::new(settings.reconnect_backoff, settings.reconnect_backoff_max)
                 });
-                failures.not_before = Some(Instant::now() + backoff.next_wait());
-                Err(KafkaError::Connect {
-                    source: Arc::new(error),
-                })
+                let (now, source) = (Instant::now(), Arc::new(error));
+                failures.not_before = Some(now + backoff.next_wait());
+                failures.last = Some((now, Arc::clone(&source)));
+                Err(KafkaError::Connect { source })
             }
         }
     }

@@ -7,9 +7,9 @@ mod support;
 
 use ferry_kafka::admin::groups::Stability;
 use ferry_kafka::admin::offsets::OffsetSpec;
-use ferry_kafka::admin::topics::{Mode, NewTopic};
+use ferry_kafka::admin::topics::NewTopic;
 use ferry_kafka::error::CloseReason;
-use ferry_kafka::{Client, CoordinatorKind, KafkaError, Lane};
+use ferry_kafka::{CoordinatorKind, KafkaError, Lane};
 use ferry_model::group::CommittedOffset;
 use ferry_model::identity::BrokerId;
 use ferry_model::name::{GroupId, TopicPartition};
@@ -19,32 +19,6 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 use support::*;
 use tokio::time::Instant;
-
-/// Compiles only while the client's futures can be spawned on a runtime with several threads.
-#[test]
-fn every_operation_can_be_spawned() {
-    fn spawnable<T: Send>(_: impl FnOnce(Client) -> T) {}
-    spawnable(|client| async move { client.refresh(&[]).await });
-    spawnable(|client| async move { client.connection(BrokerId(1), Lane::Admin).await });
-    spawnable(|client| async move { client.coordinator("a", CoordinatorKind::Group).await });
-    spawnable(|client| async move { client.check_brokers().await });
-    spawnable(|client| async move { client.admin().list_topics().await });
-    spawnable(|client| async move { client.admin().create_topics(&[], Mode::Apply).await });
-    spawnable(|client| async move { client.admin().list_groups().await });
-    spawnable(|client| async move { client.admin().describe_groups(&[]).await });
-    spawnable(|client| async move {
-        client
-            .admin()
-            .committed_offsets(&GroupId::from("a"), Stability::Stable)
-            .await
-    });
-    spawnable(|client| async move { client.admin().list_offsets(&[], OffsetSpec::Latest).await });
-    spawnable(|client| async move { client.admin().describe_configs(&[]).await });
-    spawnable(|client| async move { client.admin().describe_acls().await });
-    spawnable(|client| async move { client.admin().log_dirs().await });
-    spawnable(|client| async move { client.admin().init_transactional_id("a", 1).await });
-    spawnable(|client| async move { client.admin().describe_transactions(&[]).await });
-}
 
 #[tokio::test]
 async fn partitions_and_groups_are_found_again_after_their_broker_was_killed() {
@@ -266,4 +240,67 @@ async fn a_request_that_the_broker_finds_too_large_ends_the_connection() {
         error.outcome_unknown(),
         "the client can't know why: {error}"
     );
+}
+
+#[tokio::test]
+async fn the_log_end_is_told_apart_from_the_high_watermark() {
+    let cluster = Cluster::builder(KafkaVersion::V4_3)
+        .name("kafka-log-end")
+        .nodes(3)
+        .property("replica.lag.time.max.ms", "600000")
+        .property("broker.session.timeout.ms", "600000")
+        .start()
+        .await
+        .unwrap();
+    let client = connect(&cluster.client_properties(Listener::Plaintext, ""))
+        .await
+        .unwrap();
+    let replicated = NewTopic {
+        replication_factor: 3,
+        ..new_topic("orders", 1, &[])
+    };
+    create(&client, &[replicated]).await;
+    let orders = partition("orders", 0);
+    let records = batch(10, 1_700_000_000_000, b"value", None);
+    assert_eq!(
+        produce(&client, &orders, records.clone(), None).await,
+        (0, 0)
+    );
+    let end = async |spec| {
+        let listed = client.admin().list_offsets(&[orders.clone()], spec).await;
+        listed[&orders].as_ref().unwrap().offset.unwrap()
+    };
+    assert_eq!(
+        (end(OffsetSpec::Latest).await, end(OffsetSpec::LogEnd).await),
+        (10, 10)
+    );
+
+    // Followers that stand still hold back the high watermark, not the leader's own log.
+    let leader = client.leader(&orders).unwrap();
+    let connection = client
+        .connection(leader.broker, Lane::Produce(0))
+        .await
+        .unwrap();
+    let followers: Vec<_> = cluster
+        .nodes()
+        .filter(|node| node.id() != u32::try_from(leader.broker.0).unwrap())
+        .collect();
+    for follower in &followers {
+        follower.pause().unwrap();
+    }
+    let unreplicated = eventually("a batch that only the leader has", async || {
+        let request = produce_request(&orders, records.clone(), None).with_acks(1);
+        connection.call(&request).await.unwrap();
+        let (latest, log_end) = (end(OffsetSpec::Latest).await, end(OffsetSpec::LogEnd).await);
+        (latest < log_end).then_some((latest, log_end))
+    })
+    .await;
+    assert_eq!(unreplicated.1 % 10, 0);
+    for follower in &followers {
+        follower.resume().unwrap();
+    }
+    eventually("the followers catch up", async || {
+        (end(OffsetSpec::Latest).await == end(OffsetSpec::LogEnd).await).then_some(())
+    })
+    .await;
 }

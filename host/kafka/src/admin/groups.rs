@@ -103,8 +103,8 @@ impl Admin {
         Ok(groups)
     }
 
-    /// Describes groups of both protocols. One that does not exist is
-    /// [`Dead`](GroupState::Dead).
+    /// Describes groups of the classic and of the consumer protocol. One that does not exist is
+    /// [`Dead`](GroupState::Dead), and so is one of another protocol: see [`ListedGroup::kind`].
     pub async fn describe_groups(&self, groups: &[GroupId]) -> PerItem<GroupId, GroupDescription> {
         let described = groups.iter().map(async |group| {
             let classic = self

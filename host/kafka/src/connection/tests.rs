@@ -14,6 +14,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 /// Long enough for anything that is to happen, in tests whose clock stands still unless all wait.
 const SOON: Duration = Duration::from_secs(5);
 
+/// Longer than the life of any session here.
+const RECEIVE_LIMIT: Duration = Duration::from_secs(200);
+
 fn connect(buffer: usize) -> (Connection, Broker) {
     let (near, far) = tokio::io::duplex(buffer);
     let (read, write) = tokio::io::split(near);
@@ -34,7 +37,14 @@ fn connect(buffer: usize) -> (Connection, Broker) {
             .with_api_key(key)
             .with_max_version(max)
     };
-    let keys = vec![key(0, 11), key(3, 12), key(16, 4), key(17, 1), key(36, 2)];
+    let keys = vec![
+        key(0, 11),
+        key(1, 12),
+        key(3, 12),
+        key(16, 4),
+        key(17, 1),
+        key(36, 2),
+    ];
     let versions = ApiVersionsResponse::default().with_api_keys(keys);
     connection.set_versions(BrokerVersions::read(&versions).expect("no error"));
     (connection, Broker { stream: far })
@@ -53,7 +63,8 @@ struct Received {
 
 impl Broker {
     async fn receive(&mut self) -> Received {
-        let length = self.stream.read_i32().await.expect("a length");
+        let length = tokio::time::timeout(RECEIVE_LIMIT, self.stream.read_i32()).await;
+        let length = length.expect("a request in time").expect("a length");
         let mut body = vec![0; length as usize];
         self.stream.read_exact(&mut body).await.expect("a frame");
         let mut body = Bytes::from(body);
@@ -117,6 +128,37 @@ async fn requests_leave_in_the_order_of_the_calls_and_answers_find_their_way_bac
 }
 
 #[tokio::test]
+async fn fetched_records_are_slices_of_the_one_frame_that_was_read() {
+    use kafka_protocol::messages::fetch_response::{FetchableTopicResponse, PartitionData};
+    let (connection, mut broker) = connect(1 << 20);
+    let pending = connection.send(&FetchRequest::default()).expect("queued");
+    let id = broker.receive().await.id;
+    let data = |index| {
+        let records = Some(Bytes::from(vec![index as u8; 100_000]));
+        PartitionData::default()
+            .with_partition_index(index)
+            .with_records(records)
+    };
+    let topic = FetchableTopicResponse::default().with_partitions(vec![data(0), data(1)]);
+    let response = FetchResponse::default().with_responses(vec![topic]);
+    broker.answer(id, 12, &response).await;
+    let answer = pending.await.expect("an answer");
+    let records = |index: usize| {
+        answer.responses[0].partitions[index]
+            .records
+            .clone()
+            .expect("some")
+    };
+    let (first, second) = (records(0), records(1));
+    assert!(first.iter().all(|byte| *byte == 0) && second.iter().all(|byte| *byte == 1));
+    let distance = second.as_ptr() as usize - first.as_ptr() as usize;
+    assert!(
+        (100_000..100_200).contains(&distance),
+        "one allocation holds both: {distance}"
+    );
+}
+
+#[tokio::test]
 async fn dropping_the_answer_and_the_connection_does_not_cancel_the_write() {
     let (connection, mut broker) = connect(1_000);
     drop(connection.send(&produce(50_000)).expect("queued"));
@@ -174,7 +216,10 @@ async fn a_request_that_is_not_answered_in_time_closes_the_connection() {
     let second = connection.send(&produce(10)).expect("queued");
     broker.receive().await;
     broker.receive().await;
-    match first.await.expect_err("late") {
+    let first = tokio::time::timeout(Duration::from_secs(60), first)
+        .await
+        .expect("in time");
+    match first.expect_err("late") {
         KafkaError::TimedOut { waited_ms, .. } => assert!((2_000..2_300).contains(&waited_ms)),
         other => panic!("{other}"),
     }
