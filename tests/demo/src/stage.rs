@@ -50,17 +50,13 @@ impl Stage {
         }
         std::fs::create_dir_all(&options.folder)?;
         say("starting a source (Kafka 3.9) and a target (Kafka 4.3), SASL_SSL and ACLs on both");
+        let (source_name, target_name) = (
+            format!("{}-source", options.name),
+            format!("{}-target", options.name),
+        );
         let (source_cluster, target_cluster) = tokio::try_join!(
-            start(
-                &format!("{}-source", options.name),
-                KafkaVersion::V3_9,
-                &options.properties
-            ),
-            start(
-                &format!("{}-target", options.name),
-                KafkaVersion::V4_3,
-                &options.target_properties
-            ),
+            start(&source_name, KafkaVersion::V3_9, &options.properties),
+            start(&target_name, KafkaVersion::V4_3, &options.properties),
         )?;
         let source = connect(&source_cluster, Side::Source).await?;
         let target = connect(&target_cluster, Side::Target).await?;

@@ -10,13 +10,17 @@ use ferry_copy::batch::slices::BatchSlices;
 use ferry_kafka::error::KafkaError;
 use ferry_kafka::{Client, Lane};
 use ferry_model::identity::BrokerId;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// How much larger a partition's share gets when its next batch did not fit.
 const GROWTH: u64 = 8;
 
-/// How many keys of one stretch are looked at.
+/// How often a log is asked for more within one stretch.
+const GOES_MAX: u32 = 16;
+
+/// How many keys of one answer are looked at.
 const KEYS_MAX: usize = 64;
 
 /// What all brokers share.
@@ -73,6 +77,21 @@ impl Budget {
 pub(super) struct Wanted<'a> {
     pub(super) log: &'a mut Log,
     pub(super) from: i64,
+    /// Bytes that are still wanted.
+    left_bytes: u64,
+    /// How often it may still be asked for more.
+    goes: u32,
+}
+
+impl<'a> Wanted<'a> {
+    pub(super) fn new(log: &'a mut Log, from: i64, stretch_bytes: u64) -> Self {
+        Self {
+            log,
+            from,
+            left_bytes: stretch_bytes,
+            goes: GOES_MAX,
+        }
+    }
 }
 
 /// Reads from `broker` what is wanted, many logs per request. What fails is noted in the log and
@@ -80,34 +99,48 @@ pub(super) struct Wanted<'a> {
 pub(super) async fn read(
     client: &Client,
     broker: BrokerId,
-    mut wanted: Vec<Wanted<'_>>,
+    wanted: Vec<Wanted<'_>>,
     stretch_bytes: u64,
     budget: &Budget,
 ) {
+    let mut queue = VecDeque::from(wanted);
     let mut share = stretch_bytes.min(budget.response_bytes);
-    while !wanted.is_empty() {
+    while !queue.is_empty() {
+        // A lone partition gets its whole batch, however large it is.
         let alone = share >= budget.response_bytes;
         let per_request = usize::try_from(budget.response_bytes / share).unwrap_or(usize::MAX);
-        let mut too_large = Vec::new();
-        let mut rest = wanted.into_iter();
-        loop {
-            let mut part: Vec<Wanted<'_>> = rest.by_ref().take(per_request.max(1)).collect();
-            if part.is_empty() || budget.spent() {
-                break;
+        let mut too_large = VecDeque::new();
+        while !queue.is_empty() {
+            if budget.spent() {
+                return;
             }
+            let count = queue.len().min(per_request.max(1));
+            let part: Vec<Wanted<'_>> = queue.drain(..count).collect();
             let answers = ask(client, broker, &part, share, budget).await;
-            for (want, answer) in part.drain(..).zip(answers) {
-                // A lone partition has got its whole batch, or there is none.
-                if let Some(again) = take_in(client, want, answer, budget)
-                    && !alone
-                {
-                    too_large.push(again);
+            for (want, answer) in part.into_iter().zip(answers) {
+                match take_in(client, want, answer, budget) {
+                    Next::More(want) if want.left_bytes * 4 >= stretch_bytes => {
+                        queue.push_back(want);
+                    }
+                    Next::Larger(want) if !alone => too_large.push_back(want),
+                    _ => {}
                 }
             }
         }
         share = (share * GROWTH).min(budget.response_bytes);
-        wanted = too_large;
+        queue = too_large;
     }
+}
+
+/// What is to be asked of a log next.
+enum Next<'a> {
+    /// Nothing in this stretch.
+    Done,
+    /// More from where the answer ended. A broker answers from one segment of a log at a time, and
+    /// records of long ago fill many small ones, since the time of records closes them.
+    More(Wanted<'a>),
+    /// The same with a larger share, because the next batch did not fit.
+    Larger(Wanted<'a>),
 }
 
 async fn ask(
@@ -129,23 +162,24 @@ async fn ask(
     }
 }
 
-/// Takes in what came of one log; gives it back if its next batch did not fit.
-fn take_in<'a>(
-    client: &Client,
-    want: Wanted<'a>,
-    answer: Answer,
-    budget: &Budget,
-) -> Option<Wanted<'a>> {
+/// Takes in what came of one log.
+fn take_in<'a>(client: &Client, mut want: Wanted<'a>, answer: Answer, budget: &Budget) -> Next<'a> {
     match answer {
-        Answer::Records(records) if records.is_empty() => return Some(want),
+        Answer::Records(records) if records.is_empty() => return Next::Larger(want),
         Answer::Records(records) => {
-            budget
-                .used_bytes
-                .fetch_add(records.len() as u64, Ordering::Relaxed);
+            let bytes = records.len() as u64;
+            budget.used_bytes.fetch_add(bytes, Ordering::Relaxed);
             want.log.failed = None;
-            want.log.reader.read(want.from, &records);
+            let read = want.log.reader.read(want.from, &records);
             if want.log.compacted {
                 note_keys(records, &mut want.log.keys);
+            }
+            let seen_to = want.log.reader.seen_to();
+            if read && want.goes > 0 && seen_to < want.log.high_watermark {
+                want.goes -= 1;
+                want.left_bytes = want.left_bytes.saturating_sub(bytes);
+                want.from = seen_to;
+                return Next::More(want);
             }
         }
         Answer::Failed(error) => {
@@ -155,7 +189,7 @@ fn take_in<'a>(
             want.log.failed = error.or(want.log.failed.take());
         }
     }
-    None
+    Next::Done
 }
 
 /// Looks at the first few keys. The only place where a sample is decompressed: the topics of

@@ -151,7 +151,7 @@ async fn read_stretch(
             continue;
         };
         let part = parts.entry(leader.broker).or_default();
-        part.push(broker::Wanted { log, from });
+        part.push(broker::Wanted::new(log, from, stretch_bytes));
     }
     let reads = parts
         .into_iter()
