@@ -1,5 +1,7 @@
 //! What the rights of Ferry's target principal allow on a real target, and what they do not.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails says so by panicking")]
+
 mod support;
 
 use ferry_estate::{accounts, rights};
