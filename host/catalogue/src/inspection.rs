@@ -229,7 +229,7 @@ impl Explain for InspectionError {
     fn problem(&self) -> Problem {
         let (code, next) = match &self.refusal {
             Refusal::Structure(StructureError::CoreModule) => {
-                (300, "make a component of it: ferry plugin build")
+                (300, "make a component of it, as docs/plugins.md shows")
             }
             Refusal::Structure(StructureError::Limit { .. }) => (
                 301,
@@ -240,7 +240,7 @@ impl Explain for InspectionError {
             }
             Refusal::NoManifest { .. } | Refusal::Manifests(_) | Refusal::Manifest(_) => (
                 302,
-                "build it with ferry plugin build; stripping tools remove the section",
+                "build it as docs/plugins.md shows; tools that strip remove the section",
             ),
             Refusal::Import { .. } => (
                 303,
@@ -266,7 +266,7 @@ impl Explain for InspectionError {
 }
 
 impl fmt::Display for Inspection {
-    /// For people: what it is, what it asks for, how large it is. Without the schema.
+    /// For people: what it is, what it asks for, how large it is, and the schema of its configuration.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = |names: &[InterfaceName]| {
             let names: Vec<_> = names.iter().map(InterfaceName::to_string).collect();
@@ -284,9 +284,10 @@ impl fmt::Display for Inspection {
         )?;
         writeln!(f, "imports    {}", names(&self.imports))?;
         writeln!(f, "exports    {}", names(&self.exports))?;
-        write!(
+        writeln!(
             f,
             "grants     none: it decides, and can reach nothing but a log"
-        )
+        )?;
+        write!(f, "schema     {:#}", manifest.schema)
     }
 }

@@ -106,7 +106,7 @@ pub enum ManifestError {
     #[error("the manifest can't be read: {0}")]
     Unreadable(String),
     /// It is not canonical JSON: keys unsorted, white space, doubled keys.
-    #[error("the manifest is not canonical JSON, so it was not written by `ferry plugin build`")]
+    #[error("the manifest is not canonical JSON, so it was not written by Ferry")]
     NotCanonical,
     /// The description is empty, too long, or holds control characters.
     #[error(

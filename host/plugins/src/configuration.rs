@@ -262,7 +262,7 @@ fn read_file(folder: &Path, path: &str) -> Result<String, String> {
 impl Explain for ConfigurationError {
     fn problem(&self) -> Problem {
         let what = self.to_string();
-        let inspect = "see its schema: ferry plugin inspect FILE --schema";
+        let inspect = "see its schema: ferry plugin inspect FILE";
         match &self.fault {
             ConfigurationFault::Unfit(complaints) => {
                 let mut problem = Problem::new(310, what).next(inspect);

@@ -130,3 +130,50 @@ impl Containment {
         self.log.write(level, text, &self.limits);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: usize = 1024 * 1024;
+
+    fn containment() -> Containment {
+        Containment::new(Limits {
+            memory_bytes: 8 * MIB,
+            ..Limits::default()
+        })
+    }
+
+    #[test]
+    fn all_memories_share_one_limit() {
+        let mut containment = containment();
+        let grows = |c: &mut Containment, from: usize, to: usize| {
+            c.memory_growing(from * MIB, to * MIB, None)
+                .expect("no trap")
+        };
+        assert!(grows(&mut containment, 0, 5), "the first memory");
+        assert!(!grows(&mut containment, 0, 4), "the second: 9 MiB together");
+        assert!(grows(&mut containment, 0, 3), "the second, smaller");
+        assert!(
+            !grows(&mut containment, 5, 6),
+            "nothing is left for the first"
+        );
+        let denied = containment.denied().expect("denied");
+        assert_eq!((denied.asked, denied.limit), (9 * MIB, 8 * MIB));
+        assert_eq!(containment.memory_bytes(), 8 * MIB);
+    }
+
+    #[test]
+    fn what_the_guest_itself_forbids_is_not_counted() {
+        let mut containment = containment();
+        let grown = containment.memory_growing(0, 100 * MIB, Some(MIB));
+        assert!(
+            grown.expect("no trap"),
+            "wasmtime refuses it, by the guest's own maximum"
+        );
+        assert_eq!(
+            (containment.memory_bytes(), containment.denied()),
+            (0, None)
+        );
+    }
+}

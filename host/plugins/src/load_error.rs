@@ -49,7 +49,7 @@ impl Explain for LoadError {
                 .next("compare with the plugin's origin: ferry plugin inspect FILE"),
             Self::Compile { .. } => Problem::new(308, self.to_string())
                 .cause("built with the SDK of another version?")
-                .next("build it again with ferry plugin build"),
+                .next("build it again with the SDK of the version that its manifest names"),
             Self::Host(_) => Problem::new(309, self.to_string())
                 .cause("a policy of the system forbids executable or large memory?"),
         }

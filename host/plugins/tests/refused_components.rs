@@ -56,10 +56,17 @@ fn a_component_with_any_byte_changed_is_refused_or_inspected_and_never_worse() {
 
 #[test]
 fn an_import_that_no_role_gets_is_named() {
-    let bytes = component_of(r#"(component (import "wasi:cli/environment@0.2.0" (instance)))"#);
-    let (code, text) = refusal(&bytes);
-    assert_eq!(code, 303);
-    assert!(text.contains("`wasi:cli/environment@0.2.0`"), "{text}");
+    for name in [
+        "wasi:cli/environment@0.2.0",
+        "ferry:role/other@0.1.0",
+        "ferry:role/topic-filter@0.1.0",
+        "decide",
+    ] {
+        let import = format!(r#"(component (import "{name}" (instance)))"#);
+        let (code, text) = refusal(&component_of(&import));
+        assert_eq!(code, 303, "{text}");
+        assert!(text.contains(&format!("`{name}`")), "{text}");
+    }
 }
 
 #[test]

@@ -60,11 +60,13 @@ mod tests {
     #[test]
     fn days_count_from_1970_with_leap_years() {
         assert_eq!(day_ms("1970-01-01"), Ok(0));
+        assert_eq!(day_ms("2000-02-29"), Ok(951_782_400_000));
         assert_eq!(day_ms("2000-03-01"), Ok(951_868_800_000));
         assert_eq!(day_ms("2024-02-29"), Ok(1_709_164_800_000));
         assert_eq!(day_ms("2026-01-31"), Ok(1_769_817_600_000));
         for text in [
             "2026-02-29",
+            "2100-02-29",
             "2026-13-01",
             "2026-00-01",
             "2026-01-00",

@@ -127,10 +127,11 @@ impl Rule {
 
     /// The verdict and its reason, where the rule fits the topic.
     pub(crate) fn fit(&self, topic: &Topic) -> Option<(Verdict, String)> {
-        let pattern = self.patterns.iter().find(|p| p.matches(&topic.name))?;
+        // Conditions are cheaper than expressions.
         if !self.conditions.iter().all(|c| c.holds(topic)) {
             return None;
         }
+        let pattern = self.patterns.iter().find(|p| p.matches(&topic.name))?;
         let mut reason = match self.verdict {
             Verdict::Include => "included by rule ".to_owned(),
             Verdict::Exclude => "excluded by rule ".to_owned(),

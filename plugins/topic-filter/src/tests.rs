@@ -30,6 +30,8 @@ fn with_include_everything_else_stays_behind_unless_the_default_says_otherwise()
     );
     assert!(decide(r#"{"include": ["ord-*"], "default": "include"}"#, &topic).keep);
     assert!(!decide(r#"{"rules": [{"include": "ord-*"}]}"#, &topic).keep);
+    let both = r#"{"exclude": ["__*"], "include": ["ord-*"]}"#;
+    assert!(!decide(both, &topic).keep);
     let mixed = r#"{"rules": [{"include": "ord-*"}, {"exclude": "tmp"}]}"#;
     assert!(decide(mixed, &topic).keep);
 }
