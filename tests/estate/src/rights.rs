@@ -21,41 +21,35 @@ pub fn source(principal: &str) -> Vec<AclBinding> {
     .concat()
 }
 
-/// What `principal` needs to move into a target.
+/// What `principal` needs to move into a target, and nothing that another right includes: READ,
+/// WRITE, DELETE and ALTER include DESCRIBE, and ALTER_CONFIGS includes DESCRIBE_CONFIGS (Apache
+/// Kafka, "Authorization and ACLs"). Brokers before 2.8 want IDEMPOTENT_WRITE on the cluster as well.
 ///
 /// - Topics: CREATE and DELETE (what a rollback takes back, and records that only padded a log),
 ///   WRITE, READ (verification, and what producers left behind), ALTER (partitions), ALTER_CONFIGS
-///   and DESCRIBE_CONFIGS (settings for the copy).
+///   (settings for the copy).
 /// - Groups: READ to commit their offsets, DELETE to take them back.
-/// - Transactional ids that start with [`TRANSACTIONAL_ID_PREFIX`]: WRITE and DESCRIBE.
-/// - The cluster: DESCRIBE and ALTER (access control lists), DESCRIBE_CONFIGS (how long the brokers
-///   remember producers), IDEMPOTENT_WRITE (brokers before 2.8).
+/// - Transactional ids that start with [`TRANSACTIONAL_ID_PREFIX`]: WRITE.
+/// - The cluster: ALTER (access control lists), DESCRIBE_CONFIGS (how long the brokers remember
+///   producers).
 #[must_use]
 pub fn target(principal: &str) -> Vec<AclBinding> {
-    use AclOperation::{
-        Alter, AlterConfigs, Create, Delete, Describe, DescribeConfigs, IdempotentWrite, Read,
-        Write,
-    };
+    use AclOperation::{Alter, AlterConfigs, Create, Delete, DescribeConfigs, Read, Write};
     let of = Rights { principal };
-    let topics = [
-        Create,
-        Delete,
-        Write,
-        Read,
-        Alter,
-        AlterConfigs,
-        DescribeConfigs,
-    ];
+    let prefixed = PatternType::Prefixed;
     [
-        of.every(ResourceType::Topic, &topics),
+        of.every(
+            ResourceType::Topic,
+            &[Create, Delete, Write, Read, Alter, AlterConfigs],
+        ),
         of.every(ResourceType::Group, &[Read, Delete]),
         of.all(
             ResourceType::TransactionalId,
             TRANSACTIONAL_ID_PREFIX,
-            PatternType::Prefixed,
-            &[Write, Describe],
+            prefixed,
+            &[Write],
         ),
-        of.cluster(&[Describe, Alter, DescribeConfigs, IdempotentWrite]),
+        of.cluster(&[Alter, DescribeConfigs]),
     ]
     .concat()
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use ferry_copy::batch::records::Records;
 use ferry_copy::batch::slices::BatchSlices;
 use ferry_kafka::error::KafkaError;
-use ferry_kafka::{Client, Lane};
+use ferry_kafka::{Client, Lane, Retry};
 use ferry_model::identity::BrokerId;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -183,7 +183,8 @@ fn take_in<'a>(client: &Client, mut want: Wanted<'a>, answer: Answer, budget: &B
             }
         }
         Answer::Failed(error) => {
-            if error.is_some() {
+            let moved = |error: &KafkaError| error.retry() == Retry::RefreshMetadata;
+            if error.as_ref().is_some_and(moved) {
                 client.forget_leader(&want.log.partition);
             }
             want.log.failed = error.or(want.log.failed.take());

@@ -19,8 +19,8 @@ use crate::options::SampleOptions;
 use crate::progress::Progress;
 use crate::topics::{Partitions, Topics};
 use broker::Budget;
-use ferry_kafka::Client;
 use ferry_kafka::error::KafkaError;
+use ferry_kafka::{Client, ErrorCode, Retry};
 use ferry_model::identity::{BrokerId, TopicId};
 use ferry_model::name::{TopicName, TopicPartition};
 use futures_util::future::join_all;
@@ -93,6 +93,15 @@ impl Log {
     fn sampled(&self) -> bool {
         self.reader.shape().sampled_batches > 0
     }
+
+    /// Whether asking again would give the same answer, as where a right is missing.
+    fn refused(&self) -> bool {
+        self.failed.as_ref().is_some_and(|error| {
+            // Records at the head were deleted meanwhile; there are others.
+            let deleted = error.code() == Some(ErrorCode::OFFSET_OUT_OF_RANGE);
+            error.retry() == Retry::Fatal && !deleted
+        })
+    }
 }
 
 /// The logs that hold anything.
@@ -143,7 +152,7 @@ async fn read_stretch(
         }
     }
     let mut parts: BTreeMap<BrokerId, Vec<broker::Wanted<'_>>> = BTreeMap::new();
-    for log in logs.iter_mut() {
+    for log in logs.iter_mut().filter(|log| !log.refused()) {
         let Some(leader) = client.leader(&log.partition) else {
             continue;
         };
