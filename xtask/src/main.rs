@@ -20,7 +20,8 @@ const USAGE: &str = "usage: cargo xtask VERB
 verbs:
   bench [ARGUMENT..]      measures the copy on this machine
   build                   builds the plugins and the binary
-  demo                    runs a whole migration between two real clusters
+  demo [--stay]           runs a whole migration between two real clusters; with --stay both go on
+                          until Ctrl-C, so that you can look around
   check                   formatting, lints, documentation, structure
   kafka-jars [RELEASE..]  fetches the jars of Kafka into target/kafka (the releases that tests need,
                           unless told)
@@ -49,7 +50,7 @@ fn run(arguments: &[String]) -> Result<()> {
         "kafka-jars" => kafka_jars::fetch(rest),
         "plugins" => plugins::build_all().map(drop),
         "test" => test::test(rest),
-        "demo" => demo::demo(),
+        "demo" => demo::demo(rest),
         "help" | "--help" | "-h" => {
             workspace::say(USAGE);
             Ok(())

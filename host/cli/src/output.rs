@@ -6,8 +6,18 @@ use ferry_model::problem::Problem;
 use serde::Serialize;
 use std::io::Write as _;
 
-/// Columns that tables are laid out for.
-pub(crate) const WIDTH: usize = 100;
+/// Columns that tables are laid out for where stdout is no terminal.
+const WIDTH: usize = 100;
+/// The narrowest and the widest table.
+const WIDTHS: std::ops::RangeInclusive<usize> = 48..=140;
+
+/// Columns that tables are laid out for: those of the terminal, within reason.
+pub(crate) fn width() -> usize {
+    let size = console::Term::stdout().size_checked();
+    size.map_or(WIDTH, |(_, columns)| {
+        usize::from(columns).clamp(*WIDTHS.start(), *WIDTHS.end())
+    })
+}
 
 /// Writes a line of result.
 pub(crate) fn result(text: &str) {

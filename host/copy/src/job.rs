@@ -92,6 +92,9 @@ pub struct CopyProgress {
     pub partitions_halted: usize,
     /// Records appended at the target in this run.
     pub records: i64,
+    /// Empty records that were appended at the target in this run, to be deleted again, so that
+    /// offsets are kept.
+    pub padding: i64,
     /// Bytes of the batches that were appended in this run.
     pub bytes: u64,
     /// Source offsets that are still to be copied.
@@ -100,6 +103,8 @@ pub struct CopyProgress {
     pub lag_at_start: i64,
     /// Since the run began.
     pub elapsed: Duration,
+    /// From the beginning of the run to the last append at the target.
+    pub appending: Duration,
     /// How long brokers have throttled this client.
     pub throttled: Duration,
 }

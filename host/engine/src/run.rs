@@ -16,6 +16,8 @@ pub struct RunOptions {
     pub only: Vec<StepName>,
     /// The last one to run, in the order of the graph.
     pub until: Option<StepName>,
+    /// The graph stands apart from the migration's own: where it is finished, the migration is not.
+    pub apart: bool,
 }
 
 /// What a run came to.
@@ -152,7 +154,7 @@ impl Engine {
                 _ => RunEnd::Partial,
             })
         });
-        if end == RunEnd::Finished {
+        if end == RunEnd::Finished && !options.apart {
             let steps = graph.names().to_vec();
             let event = Event::MigrationFinished { steps };
             self.ledger

@@ -9,7 +9,7 @@ use ferry_engine::{
     Effected, FactKey, FactScope, Graph, Leftover, Outcome, Past, Progress, Readiness, RunEnd,
     RunError, RunOptions, StepError, StopSource,
 };
-use ferry_journal::{Recorded, StateDirectory, StepState};
+use ferry_journal::{Phase, Recorded, StateDirectory, StepState};
 use ferry_model::problem::{Explain, Problem, ProblemCode};
 use plain::*;
 use serde_json::{Value, json};
@@ -312,7 +312,7 @@ async fn only_and_until_choose_steps_and_refuse_what_cannot_be() {
     let engine = engine(directory.path());
     let only = |name: &str| RunOptions {
         only: vec![step(name)],
-        until: None,
+        ..all()
     };
     let error = engine.run(&graph, &only("d")).await.expect_err("unknown");
     assert_eq!(code(&error), ProblemCode(423));
@@ -337,6 +337,29 @@ async fn only_and_until_choose_steps_and_refuse_what_cannot_be() {
     assert_eq!((report.end, report.ran.len()), (RunEnd::Partial, 2));
     let report = engine.run(&graph, &only("c")).await.expect("finished");
     assert_eq!(report.end, RunEnd::Finished);
+}
+
+#[tokio::test]
+async fn a_graph_apart_never_finishes_the_migration_and_reopens_a_finished_one() {
+    let directory = TempDir::new().expect("directory");
+    let own = graph(&[Plain::new("a")]);
+    let engine = engine(directory.path());
+    let apart = RunOptions {
+        apart: true,
+        ..all()
+    };
+    let other = graph(&[Plain::new("again-1")]);
+    let report = engine.run(&other, &apart).await.expect("finished");
+    assert_eq!(report.end, RunEnd::Finished);
+    assert_eq!(engine.status().phase(), Phase::Applying);
+
+    engine.run(&own, &all()).await.expect("finished");
+    assert_eq!(engine.status().phase(), Phase::Finished);
+    let other = graph(&[Plain::new("again-2")]);
+    engine.run(&other, &apart).await.expect("finished");
+    assert_eq!(engine.status().phase(), Phase::Applying);
+    let report = engine.run(&own, &all()).await.expect("finished");
+    assert_ne!(report.end, RunEnd::AlreadyFinished, "it is looked at again");
 }
 
 #[tokio::test]

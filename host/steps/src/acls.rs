@@ -13,9 +13,15 @@ use ferry_model::snapshot::AclFacts;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Bindings that are created by one request, and journaled together.
 const BINDINGS_AT_ONCE: usize = 200;
+
+/// How long a created binding may take to be seen by every broker.
+const SEEN_LIMIT: Duration = Duration::from_secs(30);
+/// How often it is looked whether it is.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// The kind of inverse that deletes a binding.
 pub(crate) const DELETE_ACL: &str = "delete-acl";
@@ -121,11 +127,21 @@ impl Step for AclsStep {
     }
 
     async fn verify(&self, _view: &View) -> Result<(), Problem> {
-        let existing = self.existing().await?;
-        let missing: Vec<_> = self.wanted().difference(&existing).cloned().collect();
-        if missing.is_empty() {
-            return Ok(());
-        }
+        let wanted = self.wanted();
+        let began = Instant::now();
+        // A created binding is in the controller's log at once, and in the authorizer of the broker
+        // that is asked a moment later.
+        let missing = loop {
+            let existing = self.existing().await?;
+            let missing: Vec<_> = wanted.difference(&existing).cloned().collect();
+            if missing.is_empty() {
+                return Ok(());
+            }
+            if began.elapsed() > SEEN_LIMIT {
+                break missing;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        };
         let mut problem = Problem::new(
             codes::ACL_NOT_CREATED,
             format!(

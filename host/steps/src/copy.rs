@@ -15,14 +15,17 @@ use std::sync::Arc;
 /// The key of the fact that holds [`CopyFigures`].
 pub(crate) const FIGURES: &str = "copy/figures";
 
-/// What the copy came to, summed up over all attempts.
+/// What the copy came to, summed up over all attempts that ended by themselves.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct CopyFigures {
     /// Records appended at the target.
     pub records: i64,
+    /// Empty records that were appended at the target and deleted again, so that offsets are kept.
+    #[serde(default)]
+    pub padding: i64,
     /// Bytes of the batches that were appended.
     pub bytes: u64,
-    /// Seconds that copies ran.
+    /// Seconds from the beginning of each copy to its last append.
     pub seconds: f64,
     /// Processor time of this process while they ran, in seconds.
     pub cpu_seconds: f64,
@@ -36,7 +39,8 @@ impl CopyFigures {
     fn add(&mut self, report: &CopyReport, cpu_seconds: f64) {
         self.records += report.progress.records;
         self.bytes += report.progress.bytes;
-        self.seconds += report.progress.elapsed.as_secs_f64();
+        self.padding += report.progress.padding;
+        self.seconds += report.progress.appending.as_secs_f64();
         self.cpu_seconds += cpu_seconds;
         self.preserved = 0;
         self.translated.clear();

@@ -11,7 +11,7 @@ use ferry_engine::{
 use ferry_kafka::Client;
 use ferry_kafka::admin::groups::Stability;
 use ferry_model::decision::{OffsetAction, OffsetDecision, OffsetQuestion, Role};
-use ferry_model::group::{CommittedOffset, GroupFacts};
+use ferry_model::group::{CommittedOffset, GroupFacts, GroupState};
 use ferry_model::name::GroupId;
 use ferry_model::problem::{Explain, Problem};
 use ferry_plan::offsets::check_offsets;
@@ -28,6 +28,9 @@ pub(crate) const RESTORE_OFFSETS: &str = "restore-committed-offsets";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct OffsetsBefore {
     pub(crate) group: GroupId,
+    /// Whether the group was known to the target at all.
+    #[serde(default)]
+    pub(crate) known: bool,
     pub(crate) offsets: Vec<(ferry_model::name::TopicPartition, Option<CommittedOffset>)>,
 }
 
@@ -80,6 +83,7 @@ impl GroupsStep {
         &self,
         context: &Context,
         target: &GroupId,
+        at_target: &GroupFacts,
         wanted: Vec<CommittedOffset>,
     ) -> Result<(), StepError> {
         let client = self.undertaking.target.clone();
@@ -95,6 +99,7 @@ impl GroupsStep {
         }
         let inverse = OffsetsBefore {
             group: target.clone(),
+            known: at_target.state != GroupState::Dead || !at_target.offsets.is_empty(),
             offsets: wanted
                 .iter()
                 .map(|offset| {
@@ -244,7 +249,7 @@ impl Step for GroupsStep {
                 .filter_map(|(question, decision)| commitment(&places, question, decision))
                 .collect();
             if !wanted.is_empty() {
-                self.set(context, target, wanted).await?;
+                self.set(context, target, &at_target, wanted).await?;
             }
         }
         if leftovers.is_empty() {

@@ -9,7 +9,7 @@ use ferry_kafka::admin::configs::ConfigChange;
 use ferry_kafka::{Client, ErrorCode};
 use ferry_model::acl::AclBinding;
 use ferry_model::identity::TopicId;
-use ferry_model::name::TopicName;
+use ferry_model::name::{GroupId, TopicName};
 use ferry_model::problem::{Explain, Problem};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -191,6 +191,30 @@ struct RestoreOffsets {
     target: Client,
 }
 
+impl RestoreOffsets {
+    /// Deletes a group that this migration made, unless somebody has committed to it since.
+    async fn forget(&self, group: &GroupId) -> Result<(), Problem> {
+        if !crate::groups::facts(&self.target, group)
+            .await?
+            .offsets
+            .is_empty()
+        {
+            return Ok(());
+        }
+        let deleted = self
+            .target
+            .admin()
+            .delete_groups(std::slice::from_ref(group))
+            .await;
+        match deleted.into_values().next() {
+            Some(Err(error)) if error.code() != Some(ErrorCode::GROUP_ID_NOT_FOUND) => {
+                Err(error.problem())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 #[async_trait]
 impl InverseHandler for RestoreOffsets {
     fn kind(&self) -> &str {
@@ -203,7 +227,11 @@ impl InverseHandler for RestoreOffsets {
     }
 
     async fn undo(&self, undo: &Undo) -> Result<UndoOutcome, Problem> {
-        let OffsetsBefore { group, offsets } = read(undo)?;
+        let OffsetsBefore {
+            group,
+            known,
+            offsets,
+        } = read(undo)?;
         let now = crate::groups::facts(&self.target, &group).await?;
         if now.state.active() {
             let shown = ferry_plan::text::escaped(&group.0);
@@ -238,6 +266,9 @@ impl InverseHandler for RestoreOffsets {
                     Ok(()) => {}
                 }
             }
+        }
+        if !known {
+            self.forget(&group).await?;
         }
         Ok(UndoOutcome::Undone)
     }

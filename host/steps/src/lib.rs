@@ -41,6 +41,9 @@ use std::sync::Arc;
 
 pub use acls::AclsStep;
 
+/// The names of the steps of a whole migration, in their order.
+pub const STOCK_ORDER: [&str; 6] = ["topics", "acls", "copy", "drain", "groups", "verify"];
+
 /// The steps of a whole migration.
 #[must_use]
 pub fn stock_steps(undertaking: &Arc<Undertaking>) -> Vec<Arc<dyn Step>> {

@@ -93,13 +93,25 @@ impl Ferry {
         Ok(status.code())
     }
 
-    /// Starts it and leaves it running; dropping the child kills it.
+    /// Starts it and leaves it running, with what it says in `ferry.log` of the project folder;
+    /// dropping the child kills it.
     ///
     /// # Errors
     /// Where it can't be started.
     pub fn start(&self, arguments: &[&str]) -> Result<Child> {
+        let log = std::fs::File::create(self.log())?;
         let mut command = self.command(arguments);
-        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command.stdout(log.try_clone()?).stderr(log);
         command.spawn().context("ferry can't be started")
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.join("ferry.log")
+    }
+
+    /// What the last run by [`Ferry::start`] said.
+    #[must_use]
+    pub fn said(&self) -> String {
+        std::fs::read_to_string(self.log()).unwrap_or_default()
     }
 }

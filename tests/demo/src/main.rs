@@ -12,7 +12,45 @@ fn say(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "demo: {text}");
 }
 
+const USAGE: &str = "usage: ferry-demo [--stay] [--set-only]
+
+  --stay      leaves both clusters running until Ctrl-C
+  --set-only  starts and fills the clusters, and leaves the migration to you";
+
+/// What was asked for.
+#[derive(Debug, Default, Clone, Copy)]
+struct Wishes {
+    stay: bool,
+    set_only: bool,
+}
+
+impl Wishes {
+    fn parse(arguments: impl Iterator<Item = String>) -> Result<Self> {
+        let mut wishes = Self::default();
+        for argument in arguments {
+            match argument.as_str() {
+                "--stay" => wishes.stay = true,
+                "--set-only" => {
+                    wishes = Self {
+                        stay: true,
+                        set_only: true,
+                    }
+                }
+                _ => bail!("there is no {argument}\n{USAGE}"),
+            }
+        }
+        Ok(wishes)
+    }
+}
+
 fn main() -> ExitCode {
+    let wishes = match Wishes::parse(std::env::args().skip(1)) {
+        Ok(wishes) => wishes,
+        Err(error) => {
+            say(&format!("{error:#}"));
+            return ExitCode::from(2);
+        }
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -25,7 +63,8 @@ fn main() -> ExitCode {
     };
     let done = runtime.block_on(async {
         tokio::select! {
-            done = demo() => done,
+            biased;
+            done = demo(wishes) => done,
             () = interrupted() => bail!("stopped by a signal; what was started is stopped"),
         }
     });
@@ -56,7 +95,7 @@ fn folder() -> Result<PathBuf> {
     Ok(target.join("demo"))
 }
 
-async fn demo() -> Result<()> {
+async fn demo(wishes: Wishes) -> Result<()> {
     let began = Instant::now();
     let folder = folder()?;
     let options = StageOptions {
@@ -70,7 +109,44 @@ async fn demo() -> Result<()> {
     if let Some(estate) = &stage.estate {
         let _ = writeln!(std::io::stdout().lock(), "{}\n", estate.report());
     }
-    let ferry = Ferry::beside_this_program(&folder)?;
+    if wishes.set_only {
+        return stay(&stage, &folder).await;
+    }
+    migrate(&mut stage, &folder).await?;
+    let seconds = began.elapsed().as_secs();
+    say(&format!("done in {seconds} s"));
+    if wishes.stay {
+        return stay(&stage, &folder).await;
+    }
+    drop(stage);
+    say("both clusters are stopped; with --stay they go on");
+    look_further(&folder);
+    Ok(())
+}
+
+/// Leaves the clusters running until a signal comes.
+async fn stay(stage: &Stage, folder: &Path) -> Result<()> {
+    look_further(folder);
+    say("both clusters run until Ctrl-C");
+    interrupted().await;
+    let _ = stage;
+    say("stopping both");
+    Ok(())
+}
+
+fn look_further(folder: &Path) {
+    let report = folder.join("ferry-report.html");
+    if report.is_file() {
+        say(&format!("the report: {}", report.display()));
+    }
+    say(&format!("to look further:  cd {}", folder.display()));
+    say("  less migration.yaml          what a consultant wrote");
+    say("  ../debug/ferry status        where the migration stands, from its journal");
+    say("  ../debug/ferry plugin list   the plugins that decided");
+}
+
+async fn migrate(stage: &mut Stage, folder: &Path) -> Result<()> {
+    let ferry = Ferry::beside_this_program(folder)?;
     say("ferry check");
     expect(ferry.show(&["check"]).await?, 0, "ferry check")?;
     say("ferry plan");
@@ -84,17 +160,6 @@ async fn demo() -> Result<()> {
     stage.stop_applications();
     expect(ferry.show(&["apply", &plan]).await?, 0, "ferry apply")?;
     expect(ferry.show(&["report"]).await?, 0, "ferry report")?;
-    drop(stage);
-    let seconds = began.elapsed().as_secs();
-    say(&format!("done in {seconds} s; both clusters are stopped"));
-    say(&format!(
-        "the report: {}",
-        folder.join("ferry-report.html").display()
-    ));
-    say(&format!("to look further:  cd {}", folder.display()));
-    say("  less migration.yaml          what a consultant wrote");
-    say("  ../debug/ferry status        where the migration stands, from its journal");
-    say("  ../debug/ferry plugin list   the plugins that decided");
     Ok(())
 }
 

@@ -41,6 +41,7 @@ impl Page {
             "acls": acls(plan),
             "figures": figures_shown(&figures),
             "report": report,
+            "steps": steps(report),
             "verification": verification.map(verification_shown),
         });
         Self { value }
@@ -70,6 +71,20 @@ impl Page {
             .render(context! { page => Value::from(Serde(&self.value)) })
             .map_err(failed)
     }
+}
+
+fn steps(report: &Report) -> Vec<serde_json::Value> {
+    let rows = report.summary.steps.iter().map(|step| {
+        json!({
+            "step": step.step,
+            "state": step.state.as_str(),
+            "starts": step.starts,
+            "worked_ms": step.worked_ms,
+            "effects": step.effects,
+            "failures": step.failures,
+        })
+    });
+    rows.collect()
 }
 
 fn topics(plan: &PlanFile) -> Vec<serde_json::Value> {
@@ -150,26 +165,18 @@ fn verification_shown(verification: &Verification) -> serde_json::Value {
     })
 }
 
-/// A moment as `2026-03-01 14:02:11 UTC` (the algorithm of Howard Hinnant, "chrono-compatible
-/// low-level date algorithms", `civil_from_days`).
+/// A moment as `2026-03-01 14:02:11 UTC`.
 fn time(ms: i64) -> String {
-    let seconds = ms.div_euclid(1000);
-    let (days, of_day) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 {
-        shifted_month + 3
-    } else {
-        shifted_month - 9
+    let Ok(moment) = time::OffsetDateTime::from_unix_timestamp(ms.div_euclid(1000)) else {
+        return format!("{ms} ms");
     };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
-    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
+    let (date, time) = (moment.date(), moment.time());
+    format!(
+        "{date} {:02}:{:02}:{:02} UTC",
+        time.hour(),
+        time.minute(),
+        time.second()
+    )
 }
 
 #[cfg(test)]

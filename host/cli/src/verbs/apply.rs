@@ -62,6 +62,7 @@ pub(super) async fn run(
     let options = RunOptions {
         only: Vec::new(),
         until,
+        ..RunOptions::default()
     };
     let report = engine
         .run(&graph, &options)
@@ -134,6 +135,7 @@ pub(crate) struct Summary {
     pub(crate) groups_waiting: Vec<String>,
     pub(crate) acls_created: usize,
     pub(crate) records: i64,
+    pub(crate) padding: i64,
     pub(crate) bytes: u64,
     pub(crate) copy_seconds: f64,
     pub(crate) copy_cpu_seconds: f64,
@@ -201,6 +203,7 @@ impl Summary {
                 .collect(),
             acls_created: done("acls", "acl/"),
             records: figures.records,
+            padding: figures.padding,
             bytes: figures.bytes,
             copy_seconds: figures.seconds,
             copy_cpu_seconds: figures.cpu_seconds,
@@ -262,6 +265,13 @@ impl Summary {
             self.copy_seconds,
             self.copy_cpu_seconds
         );
+        if self.padding > 0 {
+            let padding = n(self.padding);
+            let _ = writeln!(
+                text,
+                "            and {padding} empty records that kept offsets in place and were deleted again"
+            );
+        }
         if let (Some(differences), Some(partitions), Some(records)) = (
             self.differences,
             self.partitions_verified,

@@ -124,10 +124,7 @@ async fn check_side(project: &Project, side: Side, checks: &mut Checks<'_>) {
             .map_err(|error| error.problem())
             .and_then(|version| {
                 let who = principal.map_or(String::new(), |principal| format!(" as {principal}"));
-                ok(format!(
-                    "Kafka {version}, {} brokers{who}",
-                    client.brokers().len()
-                ))
+                ok(format!("Kafka {version}, {}{who}", counted(&client)))
             }),
     );
     checks.add(&name("brokers"), brokers(&client).await);
@@ -206,13 +203,20 @@ async fn create(project: &Project, client: &Client) -> Result<Outcome, Problem> 
     }
 }
 
+fn counted(client: &Client) -> String {
+    match client.brokers().len() {
+        1 => "1 broker".to_owned(),
+        brokers => format!("{brokers} brokers"),
+    }
+}
+
 /// What a copy relies on at the target: replicas that acknowledge, and no unclean elections.
 async fn replicas(client: &Client) -> Result<Outcome, Problem> {
     let brokers = client.brokers();
     if brokers.len() < 3 {
         return warning(format!(
-            "{} brokers: what one of them loses is lost",
-            brokers.len()
+            "{}: what one of them loses may be lost for good",
+            counted(client)
         ));
     }
     let Some(broker) = brokers.first() else {

@@ -61,22 +61,13 @@ pub(super) async fn run(
         .save(&arguments.folder)
         .map_err(|error| error.problem())?;
     output::show(form, &file.plan, || {
-        render::table(&file.plan, output::WIDTH, show)
+        render::table(&file.plan, output::width(), show)
     })?;
-    let open = file.plan.open_decisions().count();
-    output::narrate("");
-    if open == 0 {
-        output::narrate(&format!(
-            "Nothing was changed. Saved {0}.  Next: ferry apply {0}",
-            saved.display()
-        ));
-        return Ok(Exit::Done);
+    output::narrate(&format!("Saved {}", saved.display()));
+    // Where decisions are open, the table has told what comes next.
+    if file.plan.open_decisions().next().is_none() {
+        output::narrate(&format!("Next: ferry apply {}", saved.display()));
     }
-    output::narrate(&format!(
-        "Nothing was changed. Saved {}. {open} decisions are open: apply will refuse (exit 3).  \
-         Next: ferry plan --show decisions",
-        saved.display()
-    ));
     Ok(Exit::Done)
 }
 

@@ -34,7 +34,12 @@ pub(super) async fn run(project: &Project, topic: &str, yes: bool) -> Result<Exi
     let engine = engine(journal, &plan)
         .reporter(Arc::new(Narrator::new()))
         .stop(stop);
-    let report = engine.run(&graph, &RunOptions::default()).await;
+    // What is copied again is verified again: the migration is not finished by this.
+    let options = RunOptions {
+        apart: true,
+        ..RunOptions::default()
+    };
+    let report = engine.run(&graph, &options).await;
     let report = report.map_err(|error| error.problem())?;
     if report.end == RunEnd::Stopped {
         return Ok(Exit::Stopped);

@@ -5,7 +5,7 @@ use crate::codes;
 use crate::exit::Exit;
 use crate::output;
 use crate::project::Project;
-use ferry_journal::{StateDirectory, Summary};
+use ferry_journal::{Phase, StateDirectory, StepState, StepSummary, Summary};
 use ferry_model::problem::Problem;
 use std::fmt::Write as _;
 
@@ -25,8 +25,18 @@ pub(super) fn run(project: &Project, form: OutputForm) -> Result<Exit, Problem> 
 
 fn table(name: &str, summary: &Summary) -> String {
     let mut text = String::new();
-    let attempts = summary.attempts.len();
-    let _ = writeln!(text, "{name}  {}, {attempts} attempts\n", summary.phase);
+    let left = |step: &&StepSummary| matches!(&step.state, StepState::Finished { leftovers } if !leftovers.is_empty());
+    let phase = match summary.phase {
+        Phase::Applying if summary.steps.iter().any(|step| left(&step)) => {
+            "finished, but for what waits".to_owned()
+        }
+        phase => phase.to_string(),
+    };
+    let attempts = match summary.attempts.len() {
+        1 => "1 attempt".to_owned(),
+        attempts => format!("{attempts} attempts"),
+    };
+    let _ = writeln!(text, "{name}  {phase}, {attempts}\n");
     let _ = writeln!(
         text,
         "{:<10} {:<24} {:>6} {:>9} {:>8}",
@@ -48,6 +58,22 @@ fn table(name: &str, summary: &Summary) -> String {
                 "           {}  {}",
                 failure.problem.code, failure.problem.what
             );
+        }
+    }
+    let begun = |name: &&&str| {
+        summary
+            .steps
+            .iter()
+            .any(|step| step.step.as_str() == **name)
+    };
+    for name in ferry_steps::STOCK_ORDER.iter().filter(|name| !begun(name)) {
+        let _ = writeln!(text, "{name:<10} not begun");
+    }
+    for step in summary.steps.iter().filter(left) {
+        if let StepState::Finished { leftovers } = &step.state {
+            for waiting in leftovers {
+                let _ = writeln!(text, "\nwaits  {}: {}", waiting.what, waiting.why);
+            }
         }
     }
     text

@@ -35,13 +35,20 @@ pub(crate) enum Fetched {
     Lost,
 }
 
+/// How many records a batch holds, and of which kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Count {
+    Records(i64),
+    Padding(i64),
+}
+
 /// One partition's part of a produce request.
 #[derive(Debug)]
 pub(crate) enum Produced {
     /// Appended at this offset.
     At {
         base: i64,
-        records: i64,
+        count: Count,
         bytes: usize,
     },
     /// Appended, but with timestamps of the target's own.

@@ -1,6 +1,6 @@
 //! What an event changes.
 
-use super::event::{Event, Fetched, Index, Produced, Settled, SourceEnds, TransactionEnd};
+use super::event::{Count, Event, Fetched, Index, Produced, Settled, SourceEnds, TransactionEnd};
 use super::tracked::Machine;
 use super::{CopyError, Worker};
 use crate::halt::Halt;
@@ -146,15 +146,15 @@ impl Worker {
             return;
         };
         match produced {
-            Produced::At {
-                base,
-                records,
-                bytes,
-            } => {
+            Produced::At { base, count, bytes } => {
                 machine.on_acknowledged(base);
                 if !machine.halted() {
-                    self.told.records += records;
+                    match count {
+                        Count::Records(records) => self.told.records += records,
+                        Count::Padding(padding) => self.told.padding += padding,
+                    }
                     self.told.bytes += bytes as u64;
+                    self.told.appending = self.began.elapsed();
                 }
             }
             Produced::Restamped { base } => {
@@ -272,6 +272,7 @@ impl Worker {
             } => {
                 self.told.records += records;
                 self.told.bytes += bytes;
+                self.told.appending = self.began.elapsed();
                 for (index, next) in progress {
                     let tracked = &mut self.partitions[index];
                     tracked.in_transaction = false;

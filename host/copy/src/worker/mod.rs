@@ -306,6 +306,8 @@ impl Worker {
         let mut now = CopyProgress {
             partitions: self.partitions.len(),
             records: self.told.records,
+            padding: self.told.padding,
+            appending: self.told.appending,
             bytes: self.told.bytes,
             elapsed: self.began.elapsed(),
             throttled: throttled(&self.job.source) + throttled(&self.job.target),

@@ -3,7 +3,7 @@
 //! Two tasks: one rewrites headers and sends, the other awaits the answers in the order in which
 //! the requests left, so that acknowledgements reach the partitions in order too.
 
-use super::event::{Event, Index, Produced};
+use super::event::{Count, Event, Index, Produced};
 use crate::batch::encode::EncodedBatch;
 use crate::batch::header::BatchHeader;
 use crate::batch::rewrite::{Producer, append_rewritten, sequence_at};
@@ -43,7 +43,7 @@ struct Sent {
     index: Index,
     partition: TopicPartition,
     base: i64,
-    records: i64,
+    count: Count,
     bytes: usize,
 }
 
@@ -78,7 +78,7 @@ async fn send(target: &Client, broker: BrokerId, producer: Producer, order: Orde
     let mut sent = Vec::with_capacity(order.len());
     let mut batches = Vec::with_capacity(order.len());
     for entry in order {
-        let (base, records, bytes) = match encode(&entry.send, producer) {
+        let (base, count, bytes) = match encode(&entry.send, producer) {
             Ok(encoded) => encoded,
             Err(reason) => return (everything(sent, entry), Err(reason)),
         };
@@ -86,7 +86,7 @@ async fn send(target: &Client, broker: BrokerId, producer: Producer, order: Orde
             index: entry.index,
             partition: entry.partition.clone(),
             base,
-            records,
+            count,
             bytes: bytes.len(),
         });
         batches.push((entry.partition, bytes));
@@ -111,13 +111,13 @@ fn everything(mut sent: Vec<Sent>, entry: Entry) -> Vec<Sent> {
         index,
         partition,
         base: 0,
-        records: 0,
+        count: Count::Records(0),
         bytes: 0,
     });
     sent
 }
 
-fn encode(send: &Send, producer: Producer) -> Result<(i64, i64, Bytes), String> {
+fn encode(send: &Send, producer: Producer) -> Result<(i64, Count, Bytes), String> {
     let padding: EncodedBatch;
     let (bytes, header, base): (&Bytes, &BatchHeader, i64) = match send {
         Send::Append(append, base) => (&append.bytes, &append.header, *base),
@@ -129,7 +129,11 @@ fn encode(send: &Send, producer: Producer) -> Result<(i64, i64, Bytes), String> 
     };
     let mut out = BytesMut::with_capacity(bytes.len());
     append_rewritten(&mut out, bytes, header, producer, sequence_at(base));
-    Ok((base, header.records_count.into(), out.freeze()))
+    let count = match send {
+        Send::Append(..) => Count::Records(header.records_count.into()),
+        Send::Padding(..) => Count::Padding(header.records_count.into()),
+    };
+    Ok((base, count, out.freeze()))
 }
 
 /// A produce request with acks=all for `batches`, one per partition.
@@ -232,10 +236,10 @@ fn outcome(sent: &Sent, answer: &Result<Answer, String>) -> (Index, Produced) {
                 base: partition.base_offset,
             }
         } else {
-            let Sent { records, bytes, .. } = *sent;
+            let Sent { count, bytes, .. } = *sent;
             Produced::At {
                 base: partition.base_offset,
-                records,
+                count,
                 bytes,
             }
         }

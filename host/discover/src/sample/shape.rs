@@ -392,7 +392,10 @@ mod tests {
         assert_eq!(shape.codecs, ["snappy".to_owned()].into());
         assert_eq!(shape.newest_timestamp_ms, Some(7_000));
         assert_eq!(reader.seen_to(), 42);
-        assert!(!shape.gaps, "the offset is that of the last message of a set");
+        assert!(
+            !shape.gaps,
+            "the offset is that of the last message of a set"
+        );
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub(super) fn table(plan: &Plan, width: usize) -> String {
             .or_default()
             .push(change.topic.to_string());
     }
-    let mut text = "Settings changed for the copy, restored after it\n".to_owned();
+    let mut text = "Settings for the copy, kept until you set them back\n".to_owned();
     if changes.is_empty() {
         text += "  none\n";
     }

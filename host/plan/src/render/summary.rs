@@ -292,7 +292,10 @@ fn settings(plan: &Plan, width: usize) -> String {
         .iter()
         .map(|(key, number)| format!("{} on {}", escaped(key), counted_topics(*number)))
         .collect();
-    let line = format!("for the copy, restored after it: {}", parts.join(", "));
+    let line = format!(
+        "for the copy, kept until you set them back: {}",
+        parts.join(", ")
+    );
     paragraph("Settings", HANG, &line, width)
 }
 

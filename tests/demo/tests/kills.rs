@@ -1,0 +1,134 @@
+//! The migration is killed again and again, and nothing comes of it.
+
+mod support;
+
+use ferry_demo::{Ferry, Stage, StageOptions, operator};
+use ferry_estate::EstateOptions;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+/// How often it is killed.
+const KILLS: usize = 30;
+/// How many of them come early: while the copy is new, and each run has to settle what the last one
+/// left on its way.
+const KILLS_EARLY: usize = 20;
+/// The longest time that it runs before it is killed early.
+const EARLY_MS_MAX: u64 = 4_000;
+/// The longest time that it runs before it is killed late: long enough to reach every step.
+const LATE_MS_MAX: u64 = 12_000;
+/// A day in milliseconds.
+const DAY_MS: i64 = 86_400_000;
+
+/// A whole migration is killed with SIGKILL at 30 random moments and started again each time. Every
+/// record is more than 30 days old and the brokers look every second which producers they may
+/// forget, so that no sequence number protects anything: what a restart does has to be right by
+/// itself. In the end a consumer that is not Ferry's own sees the same on both sides.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_migration_killed_at_30_random_moments_ends_equal() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("kills");
+    let mut estate = EstateOptions::small();
+    estate.now_ms -= 40 * DAY_MS;
+    let set = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    let options = StageOptions {
+        name: "kills".to_owned(),
+        estate,
+        folder: folder.clone(),
+        properties: vec![
+            set("producer.id.expiration.check.interval.ms", "1000"),
+            // Old records must not expire at the source while they are copied.
+            set("log.initial.task.delay.ms", "3600000"),
+        ],
+        copy: vec!["bandwidth: 1 MiB/s".to_owned()],
+    };
+    let mut stage = Stage::set(options, |line| println!("{line}"))
+        .await
+        .expect("the stage is set");
+    stage.stop_applications();
+    let ferry = Ferry::beside_this_program(&folder).expect("ferry is built");
+    let plan = operator::plan(&ferry, |line| println!("{line}"))
+        .await
+        .expect("a plan");
+    let plan = plan.display().to_string();
+
+    let seed = seed();
+    println!("seed {seed}");
+    let mut random = seed;
+    let (mut killed, mut ended) = (0, 0);
+    let mut moments = BTreeMap::<String, usize>::new();
+    while killed < KILLS {
+        let mut child = ferry.start(&["apply", &plan]).expect("starts");
+        let longest = if killed < KILLS_EARLY {
+            EARLY_MS_MAX
+        } else {
+            LATE_MS_MAX
+        };
+        let moment = Duration::from_millis(next(&mut random) % longest);
+        if let Ok(done) = tokio::time::timeout(moment, child.wait()).await {
+            // A run that was over before it could be killed has to have ended well.
+            let code = done.expect("waited for").code();
+            assert_eq!(code, Some(0), "seed {seed}: {}", ferry.said());
+            ended += 1;
+            assert!(ended < KILLS, "the migration was over after {killed} kills");
+            continue;
+        }
+        child.start_kill().expect("killed");
+        child.wait().await.expect("gone");
+        killed += 1;
+        *moments.entry(step(&ferry.said())).or_default() += 1;
+    }
+    println!("killed {killed} times, in {moments:?}; {ended} runs were over before");
+    assert!(moments.contains_key("copy"), "the copy was never killed");
+
+    let run = ferry.run(&["apply", &plan]).await.expect("runs");
+    assert!(
+        matches!(run.code, Some(0)),
+        "seed {seed}: {:?}\n{}\n{}",
+        run.code,
+        run.out,
+        run.narration
+    );
+    let run = ferry.run(&["verify"]).await.expect("runs");
+    assert_eq!(
+        run.code,
+        Some(0),
+        "seed {seed}: {}\n{}",
+        run.out,
+        run.narration
+    );
+    let changelog = |name: &str| {
+        name.ends_with("-changelog") || name.contains("table") || name.contains("compact")
+    };
+    let (partitions, records) = support::compare(&stage, changelog).await;
+    println!("{partitions} partitions and {records} records are equal");
+    assert!(records > 0);
+}
+
+/// The step that a run was at when it last said something.
+fn step(said: &str) -> String {
+    let last = said
+        .lines()
+        .rev()
+        .find_map(|line| line.strip_prefix('[')?.split_whitespace().nth(1));
+    last.unwrap_or("start").to_owned()
+}
+
+fn seed() -> u64 {
+    if let Some(seed) = std::env::var("FERRY_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok())
+    {
+        return seed;
+    }
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).expect("randomness");
+    u64::from_le_bytes(bytes) | 1
+}
+
+/// Xorshift (George Marsaglia, "Xorshift RNGs", 2003).
+fn next(state: &mut u64) -> u64 {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    *state
+}
