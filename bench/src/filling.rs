@@ -7,7 +7,7 @@ use ferry_copy::batch::encode::{BatchBuilder, EncodedBatch};
 use ferry_copy::batch::records::Contents;
 use ferry_copy::batch::rewrite::{Producer, append_rewritten};
 use ferry_kafka::admin::topics::{Mode, NewTopic};
-use ferry_kafka::{Client, ClientSettings, Connection, Lane};
+use ferry_kafka::{Client, ClientSettings, Connection, ErrorCode, Lane};
 use ferry_model::identity::Side;
 use ferry_model::name::{TopicName, TopicPartition};
 use ferry_testbed::{Cluster, Listener};
@@ -16,6 +16,7 @@ use kafka_protocol::messages::{ProduceRequest, TopicName as WireTopic};
 use kafka_protocol::protocol::StrBytes;
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
+use std::time::Duration;
 
 /// Partitions of every topic.
 pub(crate) const PARTITIONS: i32 = 6;
@@ -25,6 +26,11 @@ const VALUE_BYTES: usize = 1_024;
 const BATCH_BYTES_LEAST: usize = 64 * 1_024;
 /// Requests under way while filling.
 const UNDER_WAY: usize = 8;
+
+/// Batches that may be refused because their partition is not known yet.
+const REFUSED_MAX: usize = 200;
+/// The pause before one of them is sent again.
+const REFUSED_PAUSE: Duration = Duration::from_millis(50);
 
 /// Creates `topic` and fills it with at least `bytes` of batches. Returns how many it has.
 pub(crate) async fn fill(source: &Cluster, topic: &str, codec: Codec, bytes: u64) -> Result<u64> {
@@ -39,20 +45,36 @@ pub(crate) async fn fill(source: &Cluster, topic: &str, codec: Codec, bytes: u64
     let mut written = 0;
     let mut under_way = VecDeque::new();
     let mut partition = 0;
+    let mut refused = 0;
     while written < bytes || !under_way.is_empty() {
         if written < bytes && under_way.len() < UNDER_WAY {
-            under_way.push_back(send(&connection, &name, partition, &batch)?);
+            let pending = send(&connection, &name, partition, &batch)?;
+            under_way.push_back((partition, pending));
             written += batch.bytes.len() as u64;
             partition = (partition + 1) % PARTITIONS;
-        } else if let Some(pending) = under_way.pop_front() {
+        } else if let Some((partition, pending)) = under_way.pop_front() {
             let answer = pending.await?;
-            let code = answer.responses[0].partition_responses[0].error_code;
-            if code != 0 {
-                bail!("filling {name} was refused with error {code}");
+            let code = ErrorCode(answer.responses[0].partition_responses[0].error_code);
+            if is_new(code) && refused < REFUSED_MAX {
+                refused += 1;
+                tokio::time::sleep(REFUSED_PAUSE).await;
+                let again = send(&connection, &name, partition, &batch)?;
+                under_way.push_back((partition, again));
+            } else if !code.ok() {
+                bail!("filling {name} was refused: {code}");
             }
         }
     }
     Ok(written)
+}
+
+/// Whether a broker answers so for a partition that was created a moment ago.
+fn is_new(code: ErrorCode) -> bool {
+    [
+        ErrorCode::NOT_LEADER_OR_FOLLOWER,
+        ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+    ]
+    .contains(&code)
 }
 
 pub(crate) async fn connect(bootstrap: &str, side: Side) -> Result<Client> {

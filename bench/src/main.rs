@@ -9,6 +9,8 @@ mod filling;
 use anyhow::{Context as _, Result, bail};
 use clap::Parser;
 use ferry_copy::batch::codec::Codec;
+use ferry_model::identity::Side;
+use ferry_model::name::TopicName;
 use ferry_testbed::{Cluster, KafkaVersion, Listener};
 use std::io::Write as _;
 
@@ -51,6 +53,7 @@ async fn bench(arguments: &Arguments) -> Result<()> {
             .start()
     };
     let (source, target) = tokio::try_join!(start("bench-source"), start("bench-target"))?;
+    let cleaner = filling::connect(&target.bootstrap(Listener::Plaintext), Side::Target).await?;
     tell(
         "kind                    MB    s (min median max)      MB/s  CPU-s per GB (min median max)  peak MiB",
     )?;
@@ -69,6 +72,11 @@ async fn bench(arguments: &Arguments) -> Result<()> {
                 copy: format!("{topic}-{run}"),
             };
             let result = one_run(&task).await?;
+            // The disk is not what is measured: what was copied goes before the next run.
+            let copy = TopicName::parse(&task.copy)?;
+            for (_, deleted) in cleaner.admin().delete_topics(&[copy]).await? {
+                deleted?;
+            }
             if result.bytes != bytes {
                 bail!("{} bytes were copied, not {bytes}", result.bytes);
             }

@@ -9,11 +9,17 @@ use ferry_kafka::admin::configs::ConfigChange;
 use ferry_kafka::{Client, ErrorCode};
 use ferry_model::acl::AclBinding;
 use ferry_model::identity::TopicId;
-use ferry_model::name::{GroupId, TopicName};
+use ferry_model::name::{GroupId, TopicName, TopicPartition};
 use ferry_model::problem::{Explain, Problem};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long committed offsets may outlive the topic that they are for.
+const GONE_LIMIT: Duration = Duration::from_secs(10);
+/// How often it is looked whether they are gone.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// The handlers for everything that the stock steps do at `target`. `ours` are the ids of all topics
 /// that this migration ever created.
@@ -192,14 +198,21 @@ struct RestoreOffsets {
 }
 
 impl RestoreOffsets {
-    /// Deletes a group that this migration made, unless somebody has committed to it since.
-    async fn forget(&self, group: &GroupId) -> Result<(), Problem> {
-        if !crate::groups::facts(&self.target, group)
-            .await?
-            .offsets
-            .is_empty()
-        {
-            return Ok(());
+    /// Deletes a group that this migration made, unless somebody has committed for other partitions
+    /// than `ours` since.
+    async fn forget(&self, group: &GroupId, ours: &[TopicPartition]) -> Result<(), Problem> {
+        let began = Instant::now();
+        loop {
+            let left = crate::groups::facts(&self.target, group).await?.offsets;
+            if left.is_empty() {
+                break;
+            }
+            // Offsets of a topic that is deleted go a moment after it.
+            let going = left.iter().all(|offset| ours.contains(&offset.partition));
+            if !going || began.elapsed() > GONE_LIMIT {
+                return Ok(());
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
         }
         let deleted = self
             .target
@@ -261,14 +274,22 @@ impl InverseHandler for RestoreOffsets {
             let deleted = self.target.admin().delete_offsets(&group, &fresh).await;
             for (_, result) in deleted.map_err(|error| error.problem())? {
                 match result {
-                    Err(error) if error.code() == Some(ErrorCode::GROUP_ID_NOT_FOUND) => {}
+                    // A topic takes the offsets that were committed for it along.
+                    Err(error)
+                        if matches!(
+                            error.code(),
+                            Some(
+                                ErrorCode::GROUP_ID_NOT_FOUND
+                                    | ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
+                            )
+                        ) => {}
                     Err(error) => return Err(error.problem()),
                     Ok(()) => {}
                 }
             }
         }
         if !known {
-            self.forget(&group).await?;
+            self.forget(&group, &fresh).await?;
         }
         Ok(UndoOutcome::Undone)
     }

@@ -109,10 +109,13 @@ impl VerifyStep {
         for partition in wrong.iter().take(TOLD_MAX) {
             let line = match (&partition.failed, partition.differences.first()) {
                 (Some(reason), _) => format!("{}: {reason}", partition.target),
-                (None, Some(first)) => format!(
-                    "{}: {} differences, the first at {first}",
-                    partition.target, partition.differences_total
-                ),
+                (None, Some(first)) => match partition.differences_total {
+                    1 => format!("{}: {first}", partition.target),
+                    total => format!(
+                        "{}: {total} differences, the first at {first}",
+                        partition.target
+                    ),
+                },
                 (None, None) => format!(
                     "{}: {} offsets of the source are not copied yet",
                     partition.target,

@@ -1,16 +1,21 @@
 //! Reading both clusters as an application would, with a client that is not Ferry's own.
 
-#![allow(unreachable_pub, reason = "shared by several tests")]
+#![allow(unreachable_pub, dead_code, reason = "shared by several tests")]
 
 use ferry_demo::Stage;
 use ferry_kafka::Client;
 use ferry_model::name::TopicPartition;
 use rdkafka::ClientConfig;
+use rdkafka::client::ClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Headers as _, Message as _};
+use rdkafka::producer::{
+    BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer,
+};
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// How long all partitions together may take to be read.
@@ -82,6 +87,41 @@ pub fn read(client: &Client, partitions: &[TopicPartition]) -> Contents {
         }
     }
     contents
+}
+
+/// Appends one record, and returns its offset.
+pub fn append(client: &Client, place: &TopicPartition, value: &str) -> i64 {
+    let mut config = ClientConfig::new();
+    for (key, value) in client.settings().to_librdkafka() {
+        config.set(key, value);
+    }
+    let producer: ThreadedProducer<Delivered> = config
+        .set("message.timeout.ms", "20000")
+        .create_with_context(Delivered::default())
+        .expect("a producer");
+    let record = BaseRecord::<str, str>::to(place.topic.as_str())
+        .partition(place.partition)
+        .payload(value);
+    producer.send(record).expect("queued");
+    producer.flush(Duration::from_secs(30)).expect("delivered");
+    let delivered = producer.context().0.lock().expect("no panic");
+    (*delivered).expect("an offset")
+}
+
+/// Keeps the offset of what was delivered last.
+#[derive(Default)]
+pub struct Delivered(Mutex<Option<i64>>);
+
+impl ClientContext for Delivered {}
+
+impl ProducerContext for Delivered {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        if let Ok(record) = result {
+            *self.0.lock().expect("no panic") = Some(record.offset());
+        }
+    }
 }
 
 /// The last record of each key: what a compacted log means.

@@ -38,6 +38,9 @@ impl TopicFilter for Panics {
                     log::debug!("{} MiB", eaten.len());
                 }
             }
+            "loop" => loop {
+                std::hint::spin_loop();
+            },
             "recurse" => Ok(Decision::keep(
                 deep(u64::from(topic.partitions)).to_string(),
             )),
