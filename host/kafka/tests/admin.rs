@@ -539,6 +539,7 @@ async fn acls_and_rights(version: KafkaVersion) {
         poor_admin.describe_acls().await.unwrap(),
         AclFacts::NotAllowed
     );
+    rights_are_told(&client, &poor).await;
     let created = poor_admin
         .create_topics(&[new_topic("new", 1, &[])], Mode::Apply)
         .await
@@ -587,6 +588,46 @@ async fn acls_and_rights(version: KafkaVersion) {
         problem.what,
         "target: the principal lacks DESCRIBE on TOPIC orders.eu"
     );
+}
+
+/// One principal may do everything, and the other nothing until it is granted something.
+async fn rights_are_told(rich: &Client, poor: &Client) {
+    let orders = topic("orders.eu");
+    let everything = rich.admin().topic_rights().await.unwrap()[&orders].expect("told");
+    assert!(everything.allow(AclOperation::Read) && everything.allow(AclOperation::Alter));
+    let cluster = rich.admin().cluster_rights().await.unwrap().expect("told");
+    assert!(cluster.allow(AclOperation::Alter));
+    let cluster = poor.admin().cluster_rights().await.unwrap().expect("told");
+    assert!(!cluster.allow(AclOperation::Alter));
+    assert!(
+        poor.admin().topic_rights().await.unwrap().is_empty(),
+        "hidden"
+    );
+
+    let grant = AclBinding {
+        pattern_type: PatternType::Literal,
+        resource_name: "orders.eu".to_owned(),
+        ..binding("User:orders", AclOperation::Describe)
+    };
+    rich.admin()
+        .create_acls(std::slice::from_ref(&grant))
+        .await
+        .unwrap();
+    let granted = eventually("a right", async || {
+        let rights = poor.admin().topic_rights().await.unwrap();
+        rights.get(&orders).copied().flatten()
+    })
+    .await;
+    assert_eq!(
+        granted.missing(&[AclOperation::Describe, AclOperation::Read]),
+        [AclOperation::Read]
+    );
+    rich.admin().delete_acls(&[grant]).await.unwrap();
+    eventually("the right to be gone", async || {
+        let rights = poor.admin().topic_rights().await.unwrap();
+        rights.is_empty().then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ pub mod log_dirs;
 pub mod offsets;
 pub mod producers;
 pub mod records;
+pub mod rights;
 pub mod topics;
 pub mod transactions;
 

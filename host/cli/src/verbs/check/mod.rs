@@ -1,5 +1,7 @@
 //! `ferry check`: looks whether everything that a migration needs is there.
 
+mod rights;
+
 use crate::arguments::OutputForm;
 use crate::clients::{connect, settings};
 use crate::codes;
@@ -13,7 +15,6 @@ use ferry_kafka::admin::topics::{Mode, NewTopic};
 use ferry_model::identity::Side;
 use ferry_model::name::TopicName;
 use ferry_model::problem::{Explain as _, Problem};
-use ferry_model::snapshot::AclFacts;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -128,9 +129,9 @@ async fn check_side(project: &Project, side: Side, checks: &mut Checks<'_>) {
             }),
     );
     checks.add(&name("brokers"), brokers(&client).await);
-    checks.add(&name("topics"), topics(&client).await);
-    checks.add(&name("groups"), groups(&client).await);
-    checks.add(&name("acls"), acls(&client, side).await);
+    checks.add(&name("topics"), rights::topics(&client, side).await);
+    checks.add(&name("groups"), rights::groups(&client).await);
+    checks.add(&name("acls"), rights::acls(&client, side).await);
     if side == Side::Target {
         checks.add(&name("create"), create(project, &client).await);
         checks.add(&name("replicas"), replicas(&client).await);
@@ -144,39 +145,6 @@ async fn brokers(client: &Client) -> Result<Outcome, Problem> {
         reached.push(format!("{}:{}", broker.host, broker.port));
     }
     ok(format!("reached at {}", reached.join(", ")))
-}
-
-async fn topics(client: &Client) -> Result<Outcome, Problem> {
-    let topics = client
-        .admin()
-        .list_topics()
-        .await
-        .map_err(|error| error.problem())?;
-    ok(format!("{} visible", topics.len()))
-}
-
-async fn groups(client: &Client) -> Result<Outcome, Problem> {
-    let groups = client
-        .admin()
-        .list_groups()
-        .await
-        .map_err(|error| error.problem())?;
-    ok(format!("{} visible", groups.len()))
-}
-
-async fn acls(client: &Client, side: Side) -> Result<Outcome, Problem> {
-    match client
-        .admin()
-        .describe_acls()
-        .await
-        .map_err(|error| error.problem())?
-    {
-        AclFacts::Bindings(bindings) => ok(format!("{} bindings", bindings.len())),
-        AclFacts::NoAuthorizer => ok("the brokers run without an authorizer"),
-        AclFacts::NotAllowed => warning(format!(
-            "can't be read: grant DESCRIBE on CLUSTER at the {side}, or do without them"
-        )),
-    }
 }
 
 /// Asks the target to create a topic, without creating it.
