@@ -10,8 +10,13 @@ use crate::workspace::{cargo, run};
 pub(crate) fn test(arguments: &[String]) -> Result<()> {
     plugins::build_all()?;
     kafka_jars::fetch(&[])?;
-    // Some tests run the binary as a user would.
-    run(cargo().args(["build", "--package", "ferry"]))?;
+    // Some tests run the binary as a user would. With the whole workspace it is built among all else.
+    if arguments
+        .iter()
+        .any(|argument| matches!(argument.as_str(), "-p" | "--package"))
+    {
+        run(cargo().args(["build", "--package", "ferry"]))?;
+    }
     run(cargo()
         .args(["test", "--workspace", "--no-fail-fast"])
         .args(arguments)

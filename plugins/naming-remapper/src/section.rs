@@ -68,7 +68,7 @@ impl Section {
             .or_else(by_rule)
             .unwrap_or_else(|| Renamed {
                 name: name.to_owned(),
-                reason: "no rule fits".to_owned(),
+                reason: "keeps its name: no rule fits".to_owned(),
             })
     }
 

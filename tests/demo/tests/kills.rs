@@ -6,17 +6,22 @@ use ferry_demo::{Ferry, Stage, StageOptions, operator};
 use ferry_estate::EstateOptions;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use tokio::process::Child;
 
 /// How often it is killed.
 const KILLS: usize = 30;
-/// How many of them come early: while the copy is new, and each run has to settle what the last one
-/// left on its way.
-const KILLS_EARLY: usize = 20;
-/// The longest time that it runs before it is killed early.
-const EARLY_MS_MAX: u64 = 4_000;
-/// The longest time that it runs before it is killed late: long enough to reach every step.
-const LATE_MS_MAX: u64 = 12_000;
+/// When each of them comes: a step that has to be reached first, and the longest time from there in
+/// milliseconds. The early ones hit the copy while it is new, and each run has to settle what the
+/// last one left on its way; the late ones hit what comes after it, which is short.
+const MOMENTS: [(Option<&str>, u64, usize); 4] = [
+    (None, 4_000, 18),
+    (Some("drain"), 3_000, 4),
+    (Some("groups"), 200, 4),
+    (Some("verify"), 300, 4),
+];
+/// How long a step may take to be reached.
+const STEP_LIMIT: Duration = Duration::from_secs(60);
 /// A day in milliseconds.
 const DAY_MS: i64 = 86_400_000;
 
@@ -58,11 +63,10 @@ async fn a_migration_killed_at_30_random_moments_ends_equal() {
     let mut moments = BTreeMap::<String, usize>::new();
     while killed < KILLS {
         let mut child = ferry.start(&["apply", &plan]).expect("starts");
-        let longest = if killed < KILLS_EARLY {
-            EARLY_MS_MAX
-        } else {
-            LATE_MS_MAX
-        };
+        let (step_before, longest) = moment(killed);
+        if let Some(step_before) = step_before {
+            reached(&ferry, &mut child, step_before).await;
+        }
         let moment = Duration::from_millis(next(&mut random) % longest);
         if let Ok(done) = tokio::time::timeout(moment, child.wait()).await {
             // A run that was over before it could be killed has to have ended well.
@@ -78,7 +82,9 @@ async fn a_migration_killed_at_30_random_moments_ends_equal() {
         *moments.entry(step(&ferry.said())).or_default() += 1;
     }
     println!("killed {killed} times, in {moments:?}; {ended} runs were over before");
-    assert!(moments.contains_key("copy"), "the copy was never killed");
+    for step in ["copy", "drain", "verify"] {
+        assert!(moments.contains_key(step), "{step} was never killed");
+    }
 
     let run = ferry.run(&["apply", &plan]).await.expect("runs");
     assert!(
@@ -102,6 +108,31 @@ async fn a_migration_killed_at_30_random_moments_ends_equal() {
     let (partitions, records) = support::compare(&stage, changelog).await;
     println!("{partitions} partitions and {records} records are equal");
     assert!(records > 0);
+}
+
+/// When the kill with this number comes.
+fn moment(number: usize) -> (Option<&'static str>, u64) {
+    let mut left = number;
+    for (step, longest, count) in MOMENTS {
+        if left < count {
+            return (step, longest);
+        }
+        left -= count;
+    }
+    (None, 1_000)
+}
+
+/// Waits until a run has reached `wanted`, or has ended.
+async fn reached(ferry: &Ferry, child: &mut Child, wanted: &str) {
+    let began = Instant::now();
+    while step(&ferry.said()) != wanted && child.try_wait().expect("waited for").is_none() {
+        assert!(
+            began.elapsed() < STEP_LIMIT,
+            "no {wanted}: {}",
+            ferry.said()
+        );
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 /// The step that a run was at when it last said something.

@@ -1,5 +1,7 @@
 //! A project folder and the real binary in it.
 
+#![allow(unreachable_pub, reason = "shared by several tests")]
+
 use ferry_model::group::{CommittedOffset, GroupFacts, GroupState};
 use ferry_model::identity::{BrokerId, ClusterId};
 use ferry_model::name::{GroupId, TopicName, TopicPartition};

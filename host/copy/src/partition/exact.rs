@@ -337,13 +337,6 @@ impl ExactPartition {
             self.unknown_ends.push(front.base + front.records);
             return;
         }
-        if base != front.base {
-            self.halt(Halt::Diverged {
-                expected: front.base,
-                got: base,
-            });
-            return;
-        }
         self.acknowledged = front.base + front.records;
         self.confirmed = true;
         if front.source_epoch.is_some() {
