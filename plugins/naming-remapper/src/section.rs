@@ -6,6 +6,9 @@ use ferry_sdk::Error;
 use ferry_sdk::pattern::{Coverage, Pattern};
 use std::collections::BTreeMap;
 
+/// Why a name stays: it is said alone, or as a part of a longer reason.
+const NO_RULE: &str = "no rule fits";
+
 /// The names of one kind.
 #[derive(Debug)]
 pub(crate) struct Section {
@@ -68,7 +71,7 @@ impl Section {
             .or_else(by_rule)
             .unwrap_or_else(|| Renamed {
                 name: name.to_owned(),
-                reason: "keeps its name: no rule fits".to_owned(),
+                reason: format!("keeps its name: {NO_RULE}"),
             })
     }
 
@@ -113,8 +116,13 @@ impl Section {
                 }
             }
         }
-        proof.all(Some(prefix.to_owned()), "no rule fits")?;
-        proof.conclude()
+        proof.all(Some(prefix.to_owned()), NO_RULE)?;
+        proof.conclude().map(|mut renamed| {
+            if renamed.reason == NO_RULE {
+                renamed.reason = format!("keeps its name: {NO_RULE}");
+            }
+            renamed
+        })
     }
 }
 
