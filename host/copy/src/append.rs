@@ -1,14 +1,22 @@
 //! What is to be appended at the target, made from what was fetched at the source.
+//!
+//! A batch passes untouched wherever it can. Where it can't, its records are merged with those of
+//! its neighbours: batches that are too small to be sent alone, with holes between their offsets,
+//! with the broker's timestamps, of message format 0 or 1, with a codec that the target does not
+//! know, too large for the target, or wanted only from some offset on.
+
+mod merge;
+mod place;
 
 use crate::batch::aborted::{AbortedFilter, Meaning};
 use crate::batch::codec::Codec;
-use crate::batch::encode::{BatchBuilder, EncodedBatch};
 use crate::batch::error::BatchError;
-use crate::batch::header::{Batch, BatchHeader, HEADER_BYTES, LOG_APPEND_TIME};
-use crate::batch::records::{Record, Records};
+use crate::batch::header::{Batch, BatchHeader, LOG_APPEND_TIME};
 use crate::batch::slices::BatchSlices;
 use crate::halt::Halt;
 use bytes::Bytes;
+use merge::Merger;
+use place::Place;
 
 /// A batch smaller than this is merged with its neighbours: what a broker does per batch costs more
 /// than what it does per byte.
@@ -87,6 +95,25 @@ pub struct Preparation {
     pub batch_bytes_max: usize,
 }
 
+/// What is known of the source's log and of the target beyond one answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// The end of the source's log, as its high watermark: no batch of the answer reaches behind
+    /// it. `i64::MAX` where it is not known.
+    pub source_end: i64,
+    /// Whether the target knows Zstandard (KIP-110: brokers from 2.1 on). Where it does not, such
+    /// batches are compressed with LZ4.
+    pub target_knows_zstd: bool,
+}
+
+impl Bounds {
+    /// Nothing is known of the source's end, and the target is of this decade.
+    pub const UNKNOWN: Self = Self {
+        source_end: i64::MAX,
+        target_knows_zstd: true,
+    };
+}
+
 /// Prepares the records of one fetched partition.
 #[must_use]
 pub fn prepare(
@@ -94,34 +121,48 @@ pub fn prepare(
     aborted: impl IntoIterator<Item = (i64, i64)>,
     how: Preparation,
 ) -> Prepared {
+    prepare_within(records, aborted, how, Bounds::UNKNOWN)
+}
+
+/// Prepares the records of one fetched partition, of which more is known than the answer says.
+///
+/// Every batch has its checksum compared, and its offset with its neighbours' and with `bounds`,
+/// before anything of it is to be appended: base offsets lie outside of the checksum.
+#[must_use]
+pub fn prepare_within(
+    records: Bytes,
+    aborted: impl IntoIterator<Item = (i64, i64)>,
+    how: Preparation,
+    bounds: Bounds,
+) -> Prepared {
     let mut preparer = Preparer {
         how,
-        prepared: Prepared {
-            source_next: how.from,
-            ..Prepared::default()
-        },
-        tiny: Vec::new(),
-        tiny_bytes: 0,
+        position: how.from,
+        epoch: None,
+        lone: None,
+        merger: Merger::new(how, bounds, records.len()),
+        lost: false,
     };
     let mut filter = AbortedFilter::new(aborted);
-    for batch in BatchSlices::new(records) {
+    let mut place = Place::new(how.from, bounds.source_end);
+    let mut slices = BatchSlices::new(records);
+    while let Some(batch) = slices.next() {
         let step = batch
-            .map_err(|error| Stop::Halt(Halt::bad_batch(&error)))
             .and_then(|batch| {
-                if batch.header.next_offset() <= how.from {
-                    return Ok(());
-                }
-                let meaning = filter.meaning(&batch).map_err(Stop::bad_batch)?;
-                preparer.take(batch, meaning)
+                let wanted = place.check(&batch.header, slices.offset_behind())?;
+                Ok((wanted, filter.meaning(&batch)?, batch))
+            })
+            .map_err(|error| Stop::bad_batch(error.at_least(how.from)))
+            .and_then(|(wanted, meaning, batch)| match wanted {
+                true => preparer.take(batch, meaning, slices.converted_from()),
+                false => Ok(()),
             });
         if let Err(stop) = step {
-            return preparer.stopped(stop);
+            return preparer.finish(Some(stop));
         }
     }
-    match preparer.flush() {
-        Ok(()) => preparer.prepared,
-        Err(stop) => preparer.stopped(stop),
-    }
+    let stop = place.end().map_err(Stop::bad_batch).err();
+    preparer.finish(stop)
 }
 
 enum Stop {
@@ -141,69 +182,76 @@ impl Stop {
 
 struct Preparer {
     how: Preparation,
-    prepared: Prepared,
-    /// Batches too small to be sent alone, side by side at the end of what was taken.
-    tiny: Vec<Batch>,
-    tiny_bytes: usize,
+    /// The source offset behind everything that was looked at.
+    position: i64,
+    epoch: Option<i32>,
+    /// A batch that could pass but is too small to be sent alone. It waits for another one to be
+    /// merged with; if none comes, it passes.
+    lone: Option<Batch>,
+    merger: Merger,
+    /// Something before the position could not be made ready.
+    lost: bool,
 }
 
 impl Preparer {
-    fn take(&mut self, batch: Batch, meaning: Meaning) -> Result<(), Stop> {
+    /// Takes the next batch. `converted_from` says how it was compressed if it was made of messages
+    /// of an old format.
+    fn take(
+        &mut self,
+        batch: Batch,
+        meaning: Meaning,
+        converted_from: Option<Codec>,
+    ) -> Result<(), Stop> {
         let header = batch.header;
-        let expected = self.expected();
         if self.how.preserve {
-            self.keeps_offsets(&header, meaning, expected)?;
+            self.keeps_offsets(&header, meaning)?;
         }
-        if meaning != Meaning::Data || header.records_count == 0 {
-            self.flush()?;
-            self.step_over(&header);
-            return Ok(());
+        if meaning == Meaning::Data && header.records_count > 0 {
+            self.take_data(batch, converted_from)?;
         }
-        let trimmed = header.base_offset < self.how.from;
-        let whole = !trimmed && !header.has_gaps() && !header.has(LOG_APPEND_TIME);
-        if whole && batch.bytes.len() < TINY_BATCH_BYTES {
-            return self.add_tiny(batch);
-        }
-        self.flush()?;
-        if whole && batch.bytes.len() <= self.how.batch_bytes_max {
-            self.prepared.appends.push(Append {
-                header,
-                bytes: batch.bytes,
-                runs: vec![(header.base_offset, header.records_count.into())],
-                source_next: header.next_offset(),
-                source_epoch: header.partition_leader_epoch,
-                untouched: true,
-            });
-        } else {
-            self.encode(std::slice::from_ref(&batch))?;
-        }
-        self.step_over(&header);
+        self.position = header.next_offset();
+        self.epoch = Some(header.partition_leader_epoch);
         Ok(())
     }
 
-    /// The source offset that the next batch should start at, tiny ones included.
-    fn expected(&self) -> i64 {
-        self.tiny.last().map_or(self.prepared.source_next, |batch| {
-            batch.header.next_offset()
-        })
+    fn take_data(&mut self, batch: Batch, converted_from: Option<Codec>) -> Result<(), Stop> {
+        let passes = converted_from.is_none() && self.passes(&batch);
+        if passes && batch.bytes.len() >= TINY_BATCH_BYTES {
+            self.flush()?;
+            self.merger.pass(batch);
+            return Ok(());
+        }
+        if passes && self.lone.is_none() && self.merger.is_empty() {
+            self.lone = Some(batch);
+            return Ok(());
+        }
+        self.merge_lone()?;
+        self.merger
+            .add(batch, passes, converted_from)
+            .map_err(Stop::Halt)
     }
 
-    fn keeps_offsets(
-        &self,
-        header: &BatchHeader,
-        meaning: Meaning,
-        expected: i64,
-    ) -> Result<(), Stop> {
+    /// Whether the target takes a batch as it is.
+    fn passes(&self, batch: &Batch) -> bool {
+        let header = &batch.header;
+        header.base_offset >= self.how.from
+            && !header.has_gaps()
+            && !header.has(LOG_APPEND_TIME)
+            && batch.bytes.len() <= self.how.batch_bytes_max
+            && self.merger.target_knows_codec(header)
+    }
+
+    fn keeps_offsets(&self, header: &BatchHeader, meaning: Meaning) -> Result<(), Stop> {
         let interrupted = |reason| {
             Err(Stop::Interruption(Interruption {
-                at: expected,
+                at: self.position,
                 reason,
             }))
         };
         match meaning {
             Meaning::Marker => interrupted("a transaction marker"),
             Meaning::Aborted => interrupted("records of an aborted transaction"),
-            Meaning::Data if header.base_offset > expected => {
+            Meaning::Data if header.base_offset > self.position => {
                 interrupted("offsets without records between batches")
             }
             Meaning::Data if header.has_gaps() => interrupted("offsets without records in a batch"),
@@ -211,156 +259,52 @@ impl Preparer {
         }
     }
 
-    fn step_over(&mut self, header: &BatchHeader) {
-        self.prepared.source_next = header.next_offset();
-        self.prepared.source_epoch = Some(header.partition_leader_epoch);
-    }
-
-    fn add_tiny(&mut self, batch: Batch) -> Result<(), Stop> {
-        let bytes = batch.bytes.len() - HEADER_BYTES;
-        let limit = MERGED_BYTES_MAX.min(self.how.batch_bytes_max.saturating_sub(HEADER_BYTES));
-        let records: i64 = self
-            .tiny
-            .iter()
-            .map(|b| i64::from(b.header.records_count))
-            .sum();
-        let full = self.tiny_bytes + bytes > limit
-            || records + i64::from(batch.header.records_count) > MERGED_RECORDS_MAX.into();
-        if full {
-            self.flush()?;
+    fn merge_lone(&mut self) -> Result<(), Stop> {
+        match self.lone.take() {
+            Some(lone) => {
+                let added = self.merger.add(lone, true, None);
+                self.may_lose(added)
+            }
+            None => Ok(()),
         }
-        self.tiny_bytes += bytes;
-        self.tiny.push(batch);
-        Ok(())
     }
 
-    /// Turns the tiny batches that wait into appends.
+    /// Turns everything that waits into appends.
     fn flush(&mut self) -> Result<(), Stop> {
-        let tiny = std::mem::take(&mut self.tiny);
-        self.tiny_bytes = 0;
-        let Some(last) = tiny.last() else {
-            return Ok(());
-        };
-        let header = last.header;
-        if let [alone] = &tiny[..]
-            && alone.bytes.len() <= self.how.batch_bytes_max
-        {
-            self.prepared.appends.push(Append {
-                header,
-                bytes: alone.bytes.clone(),
-                runs: vec![(header.base_offset, header.records_count.into())],
-                source_next: header.next_offset(),
-                source_epoch: header.partition_leader_epoch,
-                untouched: true,
-            });
-        } else {
-            self.encode(&tiny)?;
+        if let Some(lone) = self.lone.take() {
+            self.merger.pass(lone);
         }
-        self.step_over(&header);
-        Ok(())
+        let flushed = self.merger.flush();
+        self.may_lose(flushed)
     }
 
-    /// Puts the records of `batches` from the wanted offset on into new batches.
-    fn encode(&mut self, batches: &[Batch]) -> Result<(), Stop> {
-        let (Some(first), Some(last)) = (batches.first(), batches.last()) else {
-            return Ok(());
-        };
-        let codec = Codec::of(first.header.attributes).unwrap_or(Codec::None);
-        let opened = batches
-            .iter()
-            .map(Records::of)
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(Stop::bad_batch)?;
-        let mut records = Vec::new();
-        for opened in &opened {
-            for record in opened.iter() {
-                let record = record.map_err(Stop::bad_batch)?;
-                if record.offset >= self.how.from {
-                    records.push(record);
-                }
-            }
-        }
-        let epoch = last.header.partition_leader_epoch;
-        self.encode_records(&records, codec, last.header.next_offset(), epoch)
+    /// Remembers if what failed lies before the position.
+    fn may_lose(&mut self, done: Result<(), Halt>) -> Result<(), Stop> {
+        self.lost |= done.is_err();
+        done.map_err(Stop::Halt)
     }
 
-    /// Encodes `records` into one batch, or halves them until each batch is small enough.
-    fn encode_records(
-        &mut self,
-        records: &[Record<'_>],
-        codec: Codec,
-        source_next: i64,
-        source_epoch: i32,
-    ) -> Result<(), Stop> {
-        let [first, ..] = records else { return Ok(()) };
-        let limit_bytes = self.how.batch_bytes_max;
-        let encoded = build(records, codec).map_err(|error| {
-            Stop::Halt(Halt::BadBatch {
-                error: format!(
-                    "records from offset {} can't be encoded: {error}",
-                    first.offset
-                ),
-            })
-        })?;
-        if encoded.bytes.len() > limit_bytes {
-            if records.len() == 1 {
-                return Err(Stop::Halt(Halt::RecordTooLarge {
-                    offset: first.offset,
-                    batch_bytes: encoded.bytes.len(),
-                    limit_bytes,
-                }));
-            }
-            let (front, back) = records.split_at(records.len() / 2);
-            self.encode_records(front, codec, back[0].offset, source_epoch)?;
-            return self.encode_records(back, codec, source_next, source_epoch);
-        }
-        self.prepared.appends.push(Append {
-            header: encoded.header,
-            bytes: encoded.bytes,
-            runs: runs_of(records),
-            source_next,
-            source_epoch,
-            untouched: false,
-        });
-        Ok(())
-    }
-
-    fn stopped(mut self, stop: Stop) -> Prepared {
+    fn finish(mut self, stop: Option<Stop>) -> Prepared {
         // What waits lies before the place that stopped us. If it can't be encoded either, that
         // comes first in the log and is what the operator has to know.
-        let stop = match self.flush() {
-            Ok(()) => stop,
-            Err(earlier) => earlier,
+        let stop = self.flush().err().or(stop);
+        let appends = self.merger.into_appends();
+        let mut prepared = Prepared {
+            source_next: match self.lost {
+                true => appends
+                    .last()
+                    .map_or(self.how.from, |last| last.source_next),
+                false => self.position,
+            },
+            source_epoch: self.epoch,
+            appends,
+            ..Prepared::default()
         };
         match stop {
-            Stop::Halt(halt) => self.prepared.halt = Some(halt),
-            Stop::Interruption(interruption) => self.prepared.interruption = Some(interruption),
+            Some(Stop::Halt(halt)) => prepared.halt = Some(halt),
+            Some(Stop::Interruption(interruption)) => prepared.interruption = Some(interruption),
+            None => {}
         }
-        // Appends that were made before a later half failed may reach beyond it: what counts is
-        // where the last append ends.
-        if let Some(last) = self.prepared.appends.last() {
-            self.prepared.source_next = self.prepared.source_next.max(last.source_next);
-        }
-        self.prepared
+        prepared
     }
-}
-
-fn build(records: &[Record<'_>], codec: Codec) -> std::io::Result<EncodedBatch> {
-    let bytes = records.iter().map(|record| record.body.len() + 16).sum();
-    let mut builder = BatchBuilder::with_capacity(bytes);
-    for record in records {
-        builder.push(record);
-    }
-    builder.finish(codec)
-}
-
-fn runs_of(records: &[Record<'_>]) -> Vec<(i64, i64)> {
-    let mut runs: Vec<(i64, i64)> = Vec::new();
-    for record in records {
-        match runs.last_mut() {
-            Some((source, count)) if *source + *count == record.offset => *count += 1,
-            _ => runs.push((record.offset, 1)),
-        }
-    }
-    runs
 }

@@ -4,8 +4,9 @@
 /// be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BatchError {
-    /// The batch is written in message format 0 or 1, which ended with Kafka 0.11.
-    #[error("the batch at offset {offset} has message format {magic}; only format 2 can be copied")]
+    /// The batch is written in a message format that this reader does not know: Kafka has had 0, 1
+    /// and 2.
+    #[error("the batch at offset {offset} has message format {magic}; known are 0, 1 and 2")]
     Format {
         /// Base offset of the batch.
         offset: i64,
@@ -19,6 +20,26 @@ pub enum BatchError {
         offset: i64,
         /// What its length field holds.
         length: i32,
+    },
+    /// The first batch of an answer is not whole. Brokers cut an answer off inside its last batch,
+    /// never inside its first (KIP-74).
+    #[error("the batch at offset {offset} is cut off: {bytes} bytes of it came")]
+    CutOff {
+        /// Base offset of the batch; -1 where not even that came.
+        offset: i64,
+        /// How many of its bytes came.
+        bytes: usize,
+    },
+    /// The offset of the batch does not fit its neighbours or what was asked for. Base offsets lie
+    /// outside of the checksum, so their place in the log is all that proves them.
+    #[error("the batch at offset {offset} is out of place: {reason} {other}")]
+    OutOfPlace {
+        /// Base offset of the batch.
+        offset: i64,
+        /// What does not fit, in words that end before `other`.
+        reason: &'static str,
+        /// The offset that it does not fit.
+        other: i64,
     },
     /// The checksum does not fit the contents: the bytes were damaged on disk or on the way.
     #[error(
@@ -70,4 +91,25 @@ pub enum BatchError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// A message of format 0 or 1, or a compressed set of them, is malformed.
+    #[error("the message at offset {offset}, of format {magic}, is malformed: {reason}")]
+    Message {
+        /// Its offset, in a compressed set that of the whole set.
+        offset: i64,
+        /// Its format (`magic`).
+        magic: i8,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+}
+
+impl BatchError {
+    /// The same with `offset` where not even the offset of the batch could be read.
+    #[must_use]
+    pub(crate) fn at_least(self, offset: i64) -> Self {
+        match self {
+            Self::CutOff { offset: -1, bytes } => Self::CutOff { offset, bytes },
+            other => other,
+        }
+    }
 }

@@ -5,11 +5,17 @@
 //! (<https://kafka.apache.org/documentation/#recordbatch>), KIP-98, KIP-534.
 
 pub mod aborted;
+mod checksum;
 pub mod codec;
+pub mod decompress;
 pub mod encode;
 pub mod error;
+mod gzip;
 pub mod header;
+mod lz4;
+mod message_set;
 pub mod padding;
 pub mod records;
 pub mod rewrite;
 pub mod slices;
+mod snappy;

@@ -2,8 +2,11 @@
 
 use super::codec::Codec;
 use super::error::BatchError;
-use super::header::{Batch, LOG_APPEND_TIME};
+use super::header::{Batch, BatchHeader, LOG_APPEND_TIME};
 use std::borrow::Cow;
+
+/// Headers that room is made for before they are read.
+const HEADERS_EXPECTED: usize = 64;
 
 /// One record of a batch, borrowed from its decompressed bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,26 +40,34 @@ impl<'a> Record<'a> {
         let mut cursor = Cursor { rest: self.body };
         let key = cursor.nullable_bytes()?;
         let value = cursor.nullable_bytes()?;
-        let count = cursor.varint()?;
-        // Every header takes two bytes at least.
-        let count = usize::try_from(count).map_err(|_| "a negative number of headers")?;
-        if count > self.body.len() / 2 {
-            return Err("more headers than bytes");
-        }
-        let mut headers = Vec::with_capacity(count);
+        let count = cursor.headers_count()?;
+        // A hostile count must not cost more than the bytes that stand behind it.
+        let mut headers = Vec::with_capacity(count.min(HEADERS_EXPECTED));
         for _ in 0..count {
             let key = cursor.nullable_bytes()?.ok_or("a header without a key")?;
             headers.push((key, cursor.nullable_bytes()?));
         }
-        if cursor.rest.is_empty() {
-            Ok(Contents {
-                key,
-                value,
-                headers,
-            })
-        } else {
-            Err("bytes behind the headers")
+        cursor.end()?;
+        Ok(Contents {
+            key,
+            value,
+            headers,
+        })
+    }
+
+    /// Whether key, value and headers can be taken apart, without doing so.
+    ///
+    /// # Errors
+    /// What is malformed, in words; the batch and the place are the caller's to add.
+    pub fn check(&self) -> Result<(), &'static str> {
+        let mut cursor = Cursor { rest: self.body };
+        cursor.nullable_bytes()?;
+        cursor.nullable_bytes()?;
+        for _ in 0..cursor.headers_count()? {
+            cursor.nullable_bytes()?.ok_or("a header without a key")?;
+            cursor.nullable_bytes()?;
         }
+        cursor.end()
     }
 }
 
@@ -64,11 +75,7 @@ impl<'a> Record<'a> {
 #[derive(Debug)]
 pub struct Records<'a> {
     bytes: Cow<'a, [u8]>,
-    base_offset: i64,
-    base_timestamp_ms: i64,
-    fixed_timestamp_ms: Option<i64>,
-    last_offset_delta: i32,
-    count: u32,
+    header: BatchHeader,
 }
 
 impl<'a> Records<'a> {
@@ -77,38 +84,20 @@ impl<'a> Records<'a> {
     /// # Errors
     /// [`BatchError::Decompression`] or [`BatchError::Bomb`].
     pub fn of(batch: &'a Batch) -> Result<Self, BatchError> {
-        let header = &batch.header;
-        let codec = Codec::of(header.attributes).ok_or(BatchError::Field {
-            offset: header.base_offset,
-            field: "codec",
-            value: header.attributes.into(),
-        })?;
-        let bytes = match codec {
+        let header = batch.header;
+        let bytes = match codec_of(&header)? {
             Codec::None => Cow::Borrowed(batch.payload()),
             _ if header.records_count == 0 => Cow::Borrowed(&[][..]),
             codec => Cow::Owned(codec.decompress(batch.payload(), header.base_offset)?),
         };
-        Ok(Self {
-            bytes,
-            base_offset: header.base_offset,
-            base_timestamp_ms: header.base_timestamp,
-            fixed_timestamp_ms: header.has(LOG_APPEND_TIME).then_some(header.max_timestamp),
-            last_offset_delta: header.last_offset_delta,
-            count: header.records_count as u32,
-        })
+        Ok(Self { bytes, header })
     }
 
     /// The records in order. Iteration ends at the first malformed one, which is an error; so is a
     /// count that differs from the header's, or an offset that does not ascend.
     #[must_use]
     pub fn iter(&self) -> RecordIter<'_> {
-        RecordIter {
-            records: self,
-            cursor: Cursor { rest: &self.bytes },
-            index: 0,
-            previous_delta: -1,
-            failed: false,
-        }
+        RecordIter::over(&self.header, &self.bytes)
     }
 
     /// Bytes of the records, decompressed.
@@ -118,39 +107,70 @@ impl<'a> Records<'a> {
     }
 }
 
+/// The codec that a header names.
+pub(crate) fn codec_of(header: &BatchHeader) -> Result<Codec, BatchError> {
+    Codec::of(header.attributes).ok_or(BatchError::Field {
+        offset: header.base_offset,
+        field: "codec",
+        value: header.attributes.into(),
+    })
+}
+
 /// Iterates over the records of a batch.
 #[derive(Debug)]
 pub struct RecordIter<'a> {
-    records: &'a Records<'a>,
     cursor: Cursor<'a>,
+    base_offset: i64,
+    base_timestamp_ms: i64,
+    /// The time that the broker gave to every record.
+    fixed_timestamp_ms: Option<i64>,
+    last_offset_delta: i64,
+    count: u32,
     index: u32,
     previous_delta: i64,
     failed: bool,
 }
 
 impl<'a> RecordIter<'a> {
+    /// Iterates over `bytes`, the decompressed records behind `header`.
+    pub(crate) fn over(header: &BatchHeader, bytes: &'a [u8]) -> Self {
+        Self {
+            cursor: Cursor { rest: bytes },
+            base_offset: header.base_offset,
+            base_timestamp_ms: header.base_timestamp,
+            fixed_timestamp_ms: header.has(LOG_APPEND_TIME).then_some(header.max_timestamp),
+            last_offset_delta: header.last_offset_delta.into(),
+            count: header.records_count as u32,
+            index: 0,
+            previous_delta: -1,
+            failed: false,
+        }
+    }
+
     fn read(&mut self) -> Result<Record<'a>, &'static str> {
         let length = self.cursor.varint()?;
         let length = usize::try_from(length).map_err(|_| "a negative length")?;
         let mut record = Cursor {
             rest: self.cursor.take(length)?,
         };
+        // The record's attributes, none of which are in use.
         record.take(1)?;
         let timestamp_delta = record.varint()?;
         let offset_delta = record.varint()?;
         if offset_delta <= self.previous_delta {
             return Err("its offset does not ascend");
         }
-        if offset_delta > i64::from(self.records.last_offset_delta) {
+        if offset_delta > self.last_offset_delta {
             return Err("its offset lies behind the batch's last");
         }
         self.previous_delta = offset_delta;
+        let timestamp_ms = match self.fixed_timestamp_ms {
+            Some(fixed) => fixed,
+            None => self.base_timestamp_ms.wrapping_add(timestamp_delta),
+        };
         Ok(Record {
-            offset: self.records.base_offset + offset_delta,
-            timestamp_ms: self
-                .records
-                .fixed_timestamp_ms
-                .unwrap_or(self.records.base_timestamp_ms.wrapping_add(timestamp_delta)),
+            offset: self.base_offset + offset_delta,
+            timestamp_ms,
             body: record.rest,
         })
     }
@@ -163,7 +183,7 @@ impl<'a> Iterator for RecordIter<'a> {
         if self.failed {
             return None;
         }
-        let read = if self.index < self.records.count {
+        let read = if self.index < self.count {
             self.read()
         } else if self.cursor.rest.is_empty() {
             return None;
@@ -173,7 +193,7 @@ impl<'a> Iterator for RecordIter<'a> {
         let read = read.map_err(|reason| {
             self.failed = true;
             BatchError::Record {
-                offset: self.records.base_offset,
+                offset: self.base_offset,
                 index: self.index,
                 reason,
             }
@@ -196,7 +216,23 @@ impl<'a> Cursor<'a> {
     }
 
     /// A zigzag varint of at most ten bytes.
+    #[inline]
     fn varint(&mut self) -> Result<i64, &'static str> {
+        // Most of them are short.
+        match *self.rest {
+            [byte, ref rest @ ..] if byte < 0x80 => {
+                self.rest = rest;
+                Ok(unzigzag(byte.into()))
+            }
+            [low, high, ref rest @ ..] if high < 0x80 => {
+                self.rest = rest;
+                Ok(unzigzag(u64::from(low & 0x7f) | u64::from(high) << 7))
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    fn long_varint(&mut self) -> Result<i64, &'static str> {
         let mut value = 0_u64;
         for shift in (0..70).step_by(7) {
             let (byte, rest) = self.rest.split_first().ok_or("it is cut off")?;
@@ -206,12 +242,13 @@ impl<'a> Cursor<'a> {
             }
             value |= u64::from(byte & 0x7f) << shift;
             if byte & 0x80 == 0 {
-                return Ok((value >> 1) as i64 ^ -((value & 1) as i64));
+                return Ok(unzigzag(value));
             }
         }
         Err("a number has more than ten bytes")
     }
 
+    #[inline]
     fn nullable_bytes(&mut self) -> Result<Option<&'a [u8]>, &'static str> {
         match self.varint()? {
             -1 => Ok(None),
@@ -221,6 +258,28 @@ impl<'a> Cursor<'a> {
             }
         }
     }
+
+    fn headers_count(&mut self) -> Result<usize, &'static str> {
+        let count = self.varint()?;
+        let count = usize::try_from(count).map_err(|_| "a negative number of headers")?;
+        // Every header takes two bytes at least.
+        if count > self.rest.len() / 2 {
+            return Err("more headers than bytes");
+        }
+        Ok(count)
+    }
+
+    fn end(&self) -> Result<(), &'static str> {
+        if self.rest.is_empty() {
+            Ok(())
+        } else {
+            Err("bytes behind the headers")
+        }
+    }
+}
+
+fn unzigzag(value: u64) -> i64 {
+    (value >> 1) as i64 ^ -((value & 1) as i64)
 }
 
 /// Appends `value` as a zigzag varint.

@@ -1,5 +1,6 @@
 //! The few header fields that a batch needs to be appended elsewhere.
 
+use super::checksum::with_new_front;
 use super::header::{
     BatchHeader, CHECKED_FROM, CHECKSUM_AT, CODEC_MASK, HEADER_BYTES, TRANSACTIONAL,
 };
@@ -30,6 +31,10 @@ pub fn sequence_at(offset: i64) -> i32 {
 /// target's cleaner would drop live tombstones). Base timestamp, maximum timestamp, count and
 /// records stay as they are to the last bit.
 ///
+/// The new checksum follows from the one that `batch` carries and from the two headers; the records
+/// are not read for it. Records that changed after `batch` was checked are therefore refused by the
+/// target instead of getting a checksum that fits them.
+///
 /// `batch` must be a whole batch whose `header` has been read from it, without gaps, without
 /// LogAppendTime and no control batch: those are re-encoded or skipped before.
 pub fn append_rewritten(
@@ -58,7 +63,12 @@ pub fn append_rewritten(
     out.put_i16(producer.epoch);
     out.put_i32(base_sequence);
     out.put_slice(&batch[57..HEADER_BYTES]);
-    out.put_slice(&batch[HEADER_BYTES..]);
-    let checksum = crc32c::crc32c(&out[start + CHECKED_FROM..]);
+    let checksum = with_new_front(
+        header.checksum,
+        crc32c::crc32c(&batch[CHECKED_FROM..HEADER_BYTES]),
+        crc32c::crc32c(&out[start + CHECKED_FROM..]),
+        batch.len() - HEADER_BYTES,
+    );
     out[start + CHECKSUM_AT..start + CHECKED_FROM].copy_from_slice(&checksum.to_be_bytes());
+    out.put_slice(&batch[HEADER_BYTES..]);
 }
