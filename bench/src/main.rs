@@ -1,31 +1,85 @@
-//! `./x bench`: measures the copy between two real clusters on this machine.
+//! `./x bench`: measures Ferry beside others between two real clusters on this machine.
 //!
-//! The source is filled once; each run copies it into a new topic, in a process of its own, so that
-//! the processor time is that of a whole copying process. Brokers and copier share the processors.
+//! The source is filled once for each comparison. Each run copies it into a new topic, in a process
+//! of its own, so that processor time and memory are those of a whole process. Brokers and peers
+//! share the processors. Every peer takes its turn in every round.
 
-mod copying;
-mod filling;
+mod child;
+mod compare;
+mod drain;
+mod folder;
+mod measure;
+mod peer;
+mod room;
+mod sections;
+mod table;
+mod usage;
+mod wire;
+mod workload;
 
-use anyhow::{Context as _, Result, bail};
-use clap::Parser;
-use ferry_copy::batch::codec::Codec;
-use ferry_model::identity::Side;
-use ferry_model::name::TopicName;
-use ferry_testbed::{Cluster, KafkaVersion, Listener};
-use std::io::Write as _;
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use peer::Peer;
+use room::Room;
+use sections::Wishes;
+use workload::Compression;
 
-/// Measures the copy between two real clusters on this machine.
+/// Measures Ferry beside MirrorMaker 2, librdkafka and the bare wire, between two real clusters on
+/// this machine.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// How much is copied in one run, in MB of batches on the wire.
-    #[arg(long, default_value_t = 1_000)]
-    megabytes: u64,
-    /// Counted runs of each kind, after one that is not counted.
-    #[arg(long, default_value_t = 5)]
-    runs: usize,
-    /// What a copying process is told; for this program itself.
-    #[arg(long, hide = true)]
-    copy: Option<String>,
+    /// What is measured; everything unless told.
+    #[command(subcommand)]
+    section: Option<Section>,
+    /// Rounds, each with every peer.
+    #[arg(long, global = true, default_value_t = 5)]
+    rounds: usize,
+    /// MB of payload in one run; each measurement has its own default.
+    #[arg(long, global = true)]
+    megabytes: Option<u64>,
+    /// Only these peers, with commas between them.
+    #[arg(long, global = true, value_enum, value_delimiter = ',')]
+    peers: Vec<Peer>,
+    /// Only this codec: none, lz4 or zstd (for `large`).
+    #[arg(long, global = true, value_parser = compression)]
+    codec: Option<Compression>,
+    /// Only these numbers of partitions, with commas between them (for `partitions`).
+    #[arg(long, global = true, value_delimiter = ',')]
+    partitions: Vec<i32>,
+    /// One round with little in it: shows that everything works, and no more.
+    #[arg(long, global = true)]
+    quick: bool,
+}
+
+/// What can be measured.
+#[derive(Debug, Clone, Subcommand)]
+enum Section {
+    /// Batches of 64 KiB: lz4, uncompressed, zstd.
+    Large,
+    /// Batches of one record of 200 bytes.
+    Tiny,
+    /// 3,000 partitions with little in each.
+    Many,
+    /// Processor time and memory with 10 to 10,000 partitions.
+    Partitions,
+    /// From the source's last record to a complete target.
+    Drain,
+    /// What transactions cost, and one batch at a time.
+    Price,
+    /// All of these.
+    All,
+    /// One run of one peer; for this program itself.
+    #[command(hide = true)]
+    Peer {
+        /// What it is to do.
+        task: String,
+    },
+}
+
+fn compression(name: &str) -> Result<Compression, String> {
+    let all = [Compression::None, Compression::Lz4, Compression::Zstd];
+    let found = all.into_iter().find(|one| one.name() == name);
+    found.ok_or_else(|| "none, lz4 and zstd are measured".to_owned())
 }
 
 fn main() -> Result<()> {
@@ -33,98 +87,55 @@ fn main() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    match &arguments.copy {
-        Some(task) => runtime.block_on(copying::copy(serde_json::from_str(task)?)),
-        None => runtime.block_on(bench(&arguments)),
+    match arguments.section.clone().unwrap_or(Section::All) {
+        Section::Peer { task } => runtime.block_on(peer::run(&task)),
+        section => runtime.block_on(bench(&section, &wishes(arguments))),
     }
 }
 
-fn tell(text: &str) -> Result<()> {
-    Ok(writeln!(std::io::stdout().lock(), "{text}")?)
+/// MB of payload in a run of a quick measurement.
+const QUICK_MEGABYTES: u64 = 60;
+
+fn wishes(arguments: Arguments) -> Wishes {
+    let Arguments {
+        rounds,
+        megabytes,
+        peers,
+        codec,
+        partitions,
+        quick,
+        section: _,
+    } = arguments;
+    Wishes {
+        rounds: if quick { 1 } else { rounds.max(1) },
+        megabytes: megabytes.or(quick.then_some(QUICK_MEGABYTES)),
+        peers,
+        compression: codec,
+        partitions,
+        warm_up: !quick,
+    }
 }
 
-async fn bench(arguments: &Arguments) -> Result<()> {
-    let start = |name: &str| {
-        Cluster::builder(KafkaVersion::V4_3)
-            .name(name)
-            .listener(Listener::Plaintext)
-            .property("log.retention.check.interval.ms", "3600000")
-            .throughput()
-            .start()
-    };
-    let (source, target) = tokio::try_join!(start("bench-source"), start("bench-target"))?;
-    let cleaner = filling::connect(&target.bootstrap(Listener::Plaintext), Side::Target).await?;
-    tell(
-        "kind                    MB    s (min median max)      MB/s  CPU-s per GB (min median max)  peak MiB",
-    )?;
-    for (kind, codec) in [
-        ("64 KiB, uncompressed", Codec::None),
-        ("64 KiB, lz4", Codec::Lz4),
-    ] {
-        let topic = format!("bench-{}", codec.name());
-        let bytes = filling::fill(&source, &topic, codec, arguments.megabytes * 1_000_000).await?;
-        let mut measured = Vec::new();
-        for run in 0..=arguments.runs {
-            let task = copying::Task {
-                source: source.bootstrap(Listener::Plaintext),
-                target: target.bootstrap(Listener::Plaintext),
-                topic: topic.clone(),
-                copy: format!("{topic}-{run}"),
-            };
-            let result = one_run(&task).await?;
-            // The disk is not what is measured: what was copied goes before the next run.
-            let copy = TopicName::parse(&task.copy)?;
-            for (_, deleted) in cleaner.admin().delete_topics(&[copy]).await? {
-                deleted?;
-            }
-            if result.bytes != bytes {
-                bail!("{} bytes were copied, not {bytes}", result.bytes);
-            }
-            if run > 0 {
-                measured.push(result);
-            }
-        }
-        show(kind, bytes, &measured)?;
+async fn bench(section: &Section, wishes: &Wishes) -> Result<()> {
+    let room = Room::open().await?;
+    let (room, all) = (&room, matches!(section, Section::All));
+    if all || matches!(section, Section::Large) {
+        sections::large(room, wishes).await?;
+    }
+    if all || matches!(section, Section::Tiny) {
+        sections::tiny(room, wishes).await?;
+    }
+    if all || matches!(section, Section::Many) {
+        sections::many(room, wishes).await?;
+    }
+    if all || matches!(section, Section::Partitions) {
+        sections::partitions(room, wishes).await?;
+    }
+    if all || matches!(section, Section::Drain) {
+        drain::drain(room, wishes).await?;
+    }
+    if all || matches!(section, Section::Price) {
+        sections::price(room, wishes).await?;
     }
     Ok(())
-}
-
-/// Copies once, in a process of its own.
-async fn one_run(task: &copying::Task) -> Result<copying::Measured> {
-    let output = tokio::process::Command::new(std::env::current_exe()?)
-        .arg("--copy")
-        .arg(serde_json::to_string(task)?)
-        .kill_on_drop(true)
-        .output()
-        .await?;
-    if !output.status.success() {
-        bail!("a copy failed: {}", String::from_utf8_lossy(&output.stderr));
-    }
-    serde_json::from_slice(&output.stdout).context("a copy said nothing that can be read")
-}
-
-fn show(kind: &str, bytes: u64, measured: &[copying::Measured]) -> Result<()> {
-    let sorted = |pick: fn(&copying::Measured) -> f64| {
-        let mut values: Vec<f64> = measured.iter().map(pick).collect();
-        values.sort_by(f64::total_cmp);
-        let median = values.get(values.len() / 2).copied().unwrap_or_default();
-        let ends = (values.first().copied(), values.last().copied());
-        (
-            ends.0.unwrap_or_default(),
-            median,
-            ends.1.unwrap_or_default(),
-        )
-    };
-    let (fast, seconds, slow) = sorted(|run| run.seconds);
-    let gigabytes = bytes as f64 / 1e9;
-    let (least, cpu, most) = sorted(|run| run.cpu_seconds);
-    let (_, peak, _) = sorted(|run| run.peak_mib);
-    tell(&format!(
-        "{kind:<20} {:>5.0}  {fast:>6.2} {seconds:>6.2} {slow:>6.2}  {:>9.0}  {:>12.2} {:>6.2} {:>6.2}  {peak:>14.0}",
-        bytes as f64 / 1e6,
-        bytes as f64 / 1e6 / seconds.max(1e-9),
-        least / gigabytes,
-        cpu / gigabytes,
-        most / gigabytes,
-    ))
 }

@@ -1,28 +1,58 @@
 //! Measures what the documents promise.
 
 use anyhow::Result;
+use std::process::Command;
 
 use crate::kafka_jars;
 use crate::plugins;
 use crate::workspace::{cargo, run};
 
-/// Measures the copy, then the plugins. The optimised build, as a user installs it.
+/// What asks for a part of the measurements, so that the plugins are left out.
+const PARTS: [&str; 8] = [
+    "large",
+    "tiny",
+    "many",
+    "partitions",
+    "drain",
+    "price",
+    "help",
+    "--help",
+];
+
+/// Measures the copy beside others, then the plugins, in the optimised build, as a user installs
+/// it. `arguments` are those of `ferry-bench`; `plugins` stands for the plugins alone.
 pub(crate) fn bench(arguments: &[String]) -> Result<()> {
-    plugins::build_all()?;
+    let asked = |part: &&str| arguments.iter().any(|argument| argument == part);
+    if asked(&"plugins") {
+        return plugins();
+    }
+    copy(arguments)?;
+    if PARTS.iter().any(asked) {
+        return Ok(());
+    }
+    plugins()
+}
+
+/// Ferry beside MirrorMaker 2 and others.
+fn copy(arguments: &[String]) -> Result<()> {
     kafka_jars::fetch(&[])?;
-    run(cargo()
-        .args([
-            "run",
-            "--release",
-            "--quiet",
-            "--package",
-            "ferry-bench",
-            "--",
-        ])
+    kafka_jars::fetch_mirror_maker()?;
+    run(release("ferry-bench")
         .args(arguments)
-        .env("FERRY_TEST_KAFKA_DIR", kafka_jars::folder()))?;
-    let ferry = ["run", "--release", "--quiet", "--package", "ferry", "--"];
-    run(cargo()
-        .args(ferry)
-        .args(["plugin", "bench", "ferry/topic-filter"]))
+        .env("FERRY_TEST_KAFKA_DIR", kafka_jars::folder()))
+}
+
+/// The price of a plugin's call.
+fn plugins() -> Result<()> {
+    plugins::build_all()?;
+    run(release("ferry").args(["plugin", "bench", "ferry/topic-filter"]))
+}
+
+/// Runs the program of `package` in its optimised build.
+fn release(package: &str) -> Command {
+    let mut command = cargo();
+    command
+        .args(["run", "--release", "--quiet"])
+        .args(["--package", package, "--"]);
+    command
 }

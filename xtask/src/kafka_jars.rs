@@ -12,6 +12,12 @@ use crate::workspace::{say, target};
 /// The releases that the tests start.
 const NEEDED: [&str; 2] = ["4.3.1", "3.9.2"];
 
+/// The release whose MirrorMaker 2 is measured beside Ferry.
+const MIRROR_MAKER: &str = "4.3.1";
+
+/// The binding of Kafka 4 to Log4j 2, which is for whoever packs Kafka to choose.
+const LOGGING: &str = "org.apache.logging.log4j:log4j-slf4j-impl:2.25.4";
+
 /// The plugin that copies what a project depends on.
 const PLUGIN: &str = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies";
 
@@ -36,16 +42,37 @@ pub(crate) fn fetch(releases: &[String]) -> Result<()> {
     Ok(())
 }
 
+/// Fetches MirrorMaker 2 into a folder of its own, `mirror-maker-RELEASE`: it needs much that no
+/// broker does.
+pub(crate) fn fetch_mirror_maker() -> Result<()> {
+    let of_kafka = |name: &str| format!("org.apache.kafka:{name}:{MIRROR_MAKER}");
+    let artifacts = [
+        of_kafka("connect-mirror"),
+        of_kafka("connect-runtime"),
+        LOGGING.to_owned(),
+    ];
+    let name = format!("mirror-maker-{MIRROR_MAKER}");
+    let main_jar = format!("connect-mirror-{MIRROR_MAKER}.jar");
+    fetch_folder(&name, &artifacts, &main_jar)
+}
+
 /// The folder with one folder per release.
 pub(crate) fn folder() -> PathBuf {
     target().join("kafka")
 }
 
-/// Fetches one release, in a folder of its own that gets its name when it is complete.
+/// Fetches one release.
 fn fetch_release(release: &str) -> Result<()> {
+    let main_jar = format!("kafka_2.13-{release}.jar");
+    fetch_folder(release, &artifacts(release), &main_jar)
+}
+
+/// Fetches `artifacts` and what they need, in a folder that gets its name when it is complete.
+/// `main_jar` must be among what came.
+fn fetch_folder(name: &str, artifacts: &[String], main_jar: &str) -> Result<()> {
     let folder = folder();
-    let wanted = artifacts(release).join("\n");
-    let complete = folder.join(release);
+    let wanted = artifacts.join("\n");
+    let complete = folder.join(name);
     if is_complete(&complete, &wanted) {
         return Ok(());
     }
@@ -56,12 +83,12 @@ fn fetch_release(release: &str) -> Result<()> {
     if is_complete(&complete, &wanted) {
         return Ok(());
     }
-    say(&format!("fetching Kafka {release} with Maven"));
-    let partial = folder.join(format!("{release}.partial"));
+    say(&format!("fetching Kafka {name} with Maven"));
+    let partial = folder.join(format!("{name}.partial"));
     remove(&partial)?;
     fs::create_dir_all(&partial)?;
     let project = partial.join("pom.xml");
-    fs::write(&project, project_file(release))?;
+    fs::write(&project, project_file(artifacts))?;
     let mut maven = Command::new("mvn");
     maven
         .args(["--quiet", "--batch-mode", "-Dstyle.color=never", "--file"])
@@ -74,14 +101,14 @@ fn fetch_release(release: &str) -> Result<()> {
     let done = maven.output().context("mvn can not be run")?;
     ensure!(
         done.status.success(),
-        "Kafka {release} was not fetched ({})\n{}{}",
+        "Kafka {name} was not fetched ({})\n{}{}",
         done.status,
         String::from_utf8_lossy(&done.stdout),
         String::from_utf8_lossy(&done.stderr)
     );
     ensure!(
-        partial.join(format!("kafka_2.13-{release}.jar")).is_file(),
-        "Maven brought no broker into {}",
+        partial.join(main_jar).is_file(),
+        "Maven brought no {main_jar} into {}",
         partial.display()
     );
     fs::write(partial.join(COMPLETE), &wanted)?;
@@ -107,18 +134,17 @@ fn artifacts(release: &str) -> Vec<String> {
         format!("org.apache.kafka:kafka_2.13:{release}"),
         format!("org.apache.kafka:kafka-tools:{release}"),
     ];
-    // Up to 3.9 the logging library comes with the tools (reload4j). From 4.0 on it is Log4j 2, and
-    // the binding to it is for whoever packs Kafka to choose.
+    // Up to 3.9 the logging library comes with the tools (reload4j). From 4.0 on it is Log4j 2.
     if !release.starts_with("2.") && !release.starts_with("3.") {
-        artifacts.push("org.apache.logging.log4j:log4j-slf4j-impl:2.25.4".to_owned());
+        artifacts.push(LOGGING.to_owned());
     }
     artifacts
 }
 
 /// A project that depends on the artifacts and is nothing else.
-fn project_file(release: &str) -> String {
+fn project_file(artifacts: &[String]) -> String {
     let mut dependencies = String::new();
-    for artifact in artifacts(release) {
+    for artifact in artifacts {
         let mut parts = artifact.split(':');
         for (tag, end) in [("groupId", ""), ("artifactId", ""), ("version", "\n")] {
             let part = parts.next().unwrap_or_default();
@@ -137,7 +163,7 @@ fn project_file(release: &str) -> String {
            <modelVersion>4.0.0</modelVersion>\n  \
            <groupId>ferry.testbed</groupId>\n  \
            <artifactId>kafka</artifactId>\n  \
-           <version>{release}</version>\n  \
+           <version>1</version>\n  \
            <packaging>pom</packaging>\n  \
            <dependencies>\n{dependencies}  </dependencies>\n\
          </project>\n"

@@ -1,0 +1,81 @@
+//! Ferry itself, with the settings of the command.
+
+use anyhow::{Result, bail};
+use ferry_copy::job::{CopyJob, CopyProgress, CopySettings, OffsetMode, PartitionJob, Until};
+use ferry_copy::worker;
+use ferry_model::identity::Side;
+use ferry_model::name::{TopicName, TopicPartition};
+use std::time::Duration;
+use tokio::sync::watch;
+
+use super::{Peer, QUIET_MS, Said, Task};
+use crate::wire;
+
+/// `copy.memory` unless set.
+const MEMORY_BYTES: usize = 256 << 20;
+/// How long a target's end must stand still after an unknown outcome, as in the command.
+const SETTLING: Duration = Duration::from_secs(2);
+/// How long a copy that drains waits for the source to fall quiet.
+const DRAIN_LIMIT: Duration = Duration::from_secs(600);
+/// `max.message.bytes` of a topic that sets none.
+const BATCH_BYTES_MAX: usize = 1_048_588;
+
+/// Copies.
+pub(super) async fn run(task: &Task) -> Result<Said> {
+    let source = wire::connect(&task.source, Side::Source).await?;
+    let target = wire::connect(&task.target, Side::Target).await?;
+    let from = TopicName::parse(task.workload.topic.as_str())?;
+    let to = TopicName::parse(task.copy.as_str())?;
+    let progress = format!("ferry-progress-{}", task.alias());
+    let compacted = [("cleanup.policy", "compact")];
+    let progress_topic = wire::create_with(&target, &progress, 1, &compacted).await?;
+    source.refresh(std::slice::from_ref(&from)).await?;
+    target.refresh(std::slice::from_ref(&to)).await?;
+    let mode = match task.peer {
+        Peer::FerryTransactional => OffsetMode::Translate("to measure it".to_owned()),
+        _ => OffsetMode::Preserve,
+    };
+    let state_path = std::env::temp_dir().join(format!("ferry-bench-{}.json", std::process::id()));
+    let partitions = (0..task.workload.partitions).map(|partition| PartitionJob {
+        source: TopicPartition::new(from.clone(), partition),
+        target: TopicPartition::new(to.clone(), partition),
+        source_topic_id: source.topic_id(&from),
+        target_topic_id: target.topic_id(&to),
+        mode: mode.clone(),
+        batch_bytes_max: BATCH_BYTES_MAX,
+    });
+    let job = CopyJob {
+        partitions: partitions.collect(),
+        source: source.clone(),
+        target: target.clone(),
+        settings: CopySettings {
+            memory_bytes: MEMORY_BYTES,
+            bandwidth_bytes_per_s: None,
+            settling: SETTLING,
+            transactional_id: format!("ferry-{}-0", task.alias()),
+            progress_topic,
+            state_path: state_path.clone(),
+        },
+        until: if task.drains {
+            Until::Drained {
+                quiet: Duration::from_millis(QUIET_MS),
+                limit: DRAIN_LIMIT,
+            }
+        } else {
+            Until::CaughtUp
+        },
+    };
+    let (told, _) = watch::channel(CopyProgress::default());
+    let (_keep, cancel) = watch::channel(false);
+    let report = worker::run(job, told, cancel).await?;
+    let _ = std::fs::remove_file(state_path);
+    let halted = |outcome: &&ferry_copy::job::PartitionOutcome| outcome.halted.is_some();
+    if let Some(outcome) = report.outcomes.iter().find(halted) {
+        bail!("{} halted: {:?}", outcome.target, outcome.halted);
+    }
+    Ok(Said {
+        seconds: report.progress.elapsed.as_secs_f64(),
+        records: report.progress.records,
+        ..Said::default()
+    })
+}
