@@ -101,15 +101,19 @@ pub struct Bounds {
     /// The end of the source's log, as its high watermark: no batch of the answer reaches behind
     /// it. `i64::MAX` where it is not known.
     pub source_end: i64,
+    /// Whether `from` is where a batch begins or where one was missing, as behind an answer that was
+    /// taken to its end. Then no batch of the answer may begin before it.
+    pub from_is_boundary: bool,
     /// Whether the target knows Zstandard (KIP-110: brokers from 2.1 on). Where it does not, such
     /// batches are compressed with LZ4.
     pub target_knows_zstd: bool,
 }
 
 impl Bounds {
-    /// Nothing is known of the source's end, and the target is of this decade.
+    /// Nothing is known of the source's log, and the target is of this decade.
     pub const UNKNOWN: Self = Self {
         source_end: i64::MAX,
+        from_is_boundary: false,
         target_knows_zstd: true,
     };
 }
@@ -144,17 +148,19 @@ pub fn prepare_within(
         lost: false,
     };
     let mut filter = AbortedFilter::new(aborted);
-    let mut place = Place::new(how.from, bounds.source_end);
+    let mut place = Place::new(how.from, &bounds);
     let mut slices = BatchSlices::new(records);
-    while let Some(batch) = slices.next() {
+    let mut ahead = Ahead::of(&mut slices);
+    while let Some((batch, converted_from)) = ahead.batch {
+        ahead = Ahead::of(&mut slices);
         let step = batch
             .and_then(|batch| {
-                let wanted = place.check(&batch.header, slices.offset_behind())?;
+                let wanted = place.check(&batch.header, ahead.offset())?;
                 Ok((wanted, filter.meaning(&batch)?, batch))
             })
             .map_err(|error| Stop::bad_batch(error.at_least(how.from)))
             .and_then(|(wanted, meaning, batch)| match wanted {
-                true => preparer.take(batch, meaning, slices.converted_from()),
+                true => preparer.take(batch, meaning, converted_from),
                 false => Ok(()),
             });
         if let Err(stop) = step {
@@ -163,6 +169,34 @@ pub fn prepare_within(
     }
     let stop = place.end().map_err(Stop::bad_batch).err();
     preparer.finish(stop)
+}
+
+/// What comes behind the batch that is looked at.
+struct Ahead {
+    /// The next batch, and how it was compressed if it was made of messages of an old format.
+    batch: Option<(Result<Batch, BatchError>, Option<Codec>)>,
+    /// What stands where the offset of the next batch does, whole or not.
+    written: Option<i64>,
+}
+
+impl Ahead {
+    fn of(slices: &mut BatchSlices) -> Self {
+        let written = slices.offset_behind();
+        Self {
+            batch: slices.next().map(|batch| (batch, slices.converted_from())),
+            written,
+        }
+    }
+
+    /// The offset that the batch before may not reach behind.
+    fn offset(&self) -> Option<i64> {
+        match &self.batch {
+            Some((Ok(batch), _)) => Some(batch.header.base_offset),
+            // A damaged batch says nothing of others; it is told of in its turn.
+            Some((Err(_), _)) => None,
+            None => self.written,
+        }
+    }
 }
 
 enum Stop {

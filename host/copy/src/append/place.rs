@@ -4,6 +4,7 @@
 //! it is its place: offsets ascend without overlapping, an answer begins with the batch that holds
 //! the wanted offset, and nothing lies behind the end of the log.
 
+use super::Bounds;
 use crate::batch::error::BatchError;
 use crate::batch::header::BatchHeader;
 
@@ -12,6 +13,7 @@ use crate::batch::header::BatchHeader;
 pub(super) struct Place {
     from: i64,
     end: i64,
+    from_is_boundary: bool,
     /// The offset behind the batch before.
     next: Option<i64>,
     /// The base offset of the batch before, if that ends before what is wanted.
@@ -19,18 +21,19 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// An answer to a fetch from `from`, of a log that ends at `end`.
-    pub(super) fn new(from: i64, end: i64) -> Self {
+    /// An answer to a fetch from `from`.
+    pub(super) fn new(from: i64, bounds: &Bounds) -> Self {
         Self {
             from,
-            end,
+            end: bounds.source_end,
+            from_is_boundary: bounds.from_is_boundary,
             next: None,
             skipped: None,
         }
     }
 
-    /// Checks the next batch, in front of the one whose offset field reads `behind`. Returns whether
-    /// it has anything that is wanted.
+    /// Checks the next batch, in front of one at `behind`. Returns whether it has anything that is
+    /// wanted.
     pub(super) fn check(
         &mut self,
         header: &BatchHeader,
@@ -57,6 +60,9 @@ impl Place {
         }
         if next > self.end {
             return out_of_place("it reaches behind the end of the log, which is", self.end);
+        }
+        if self.from_is_boundary && offset < self.from {
+            return out_of_place("it begins before what was asked for, offset", self.from);
         }
         // A batch with nothing wanted in it can be left out only if its offset is sure: the next
         // one has to begin where it ends.
