@@ -145,7 +145,7 @@ pub fn prepare_within(
         epoch: None,
         lone: None,
         merger: Merger::new(how, bounds, records.len()),
-        lost: false,
+        lone_lost: false,
     };
     let mut filter = AbortedFilter::new(aborted);
     let mut place = Place::new(how.from, &bounds);
@@ -223,8 +223,8 @@ struct Preparer {
     /// merged with; if none comes, it passes.
     lone: Option<Batch>,
     merger: Merger,
-    /// Something before the position could not be made ready.
-    lost: bool,
+    /// The batch that waited turned out to be malformed.
+    lone_lost: bool,
 }
 
 impl Preparer {
@@ -294,13 +294,12 @@ impl Preparer {
     }
 
     fn merge_lone(&mut self) -> Result<(), Stop> {
-        match self.lone.take() {
-            Some(lone) => {
-                let added = self.merger.add(lone, true, None);
-                self.may_lose(added)
-            }
-            None => Ok(()),
-        }
+        let Some(lone) = self.lone.take() else {
+            return Ok(());
+        };
+        let added = self.merger.add(lone, true, None);
+        self.lone_lost = added.is_err();
+        added.map_err(Stop::Halt)
     }
 
     /// Turns everything that waits into appends.
@@ -308,23 +307,18 @@ impl Preparer {
         if let Some(lone) = self.lone.take() {
             self.merger.pass(lone);
         }
-        let flushed = self.merger.flush();
-        self.may_lose(flushed)
-    }
-
-    /// Remembers if what failed lies before the position.
-    fn may_lose(&mut self, done: Result<(), Halt>) -> Result<(), Stop> {
-        self.lost |= done.is_err();
-        done.map_err(Stop::Halt)
+        self.merger.flush().map_err(Stop::Halt)
     }
 
     fn finish(mut self, stop: Option<Stop>) -> Prepared {
         // What waits lies before the place that stopped us. If it can't be encoded either, that
         // comes first in the log and is what the operator has to know.
         let stop = self.flush().err().or(stop);
+        // Then everything is done only up to where the last append ends.
+        let lost = self.lone_lost || self.merger.lost();
         let appends = self.merger.into_appends();
         let mut prepared = Prepared {
-            source_next: match self.lost {
+            source_next: match lost {
                 true => appends
                     .last()
                     .map_or(self.how.from, |last| last.source_next),

@@ -136,7 +136,7 @@ fn the_corpus_has_every_shape_that_cannot_pass() {
             let header = batch.expect("reads").header;
             bits |= header.attributes;
             gaps |= header.has_gaps();
-            codecs |= 1 << header.attributes % 8;
+            codecs |= 1 << (header.attributes % 8);
         }
     }
     for bit in [CONTROL, DELETE_HORIZON, LOG_APPEND_TIME] {

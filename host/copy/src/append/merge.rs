@@ -32,6 +32,7 @@ pub(super) struct Merger {
     /// Decompressed records of the batch that is being added.
     opened: Vec<u8>,
     appends: Vec<Append>,
+    lost: bool,
 }
 
 impl Merger {
@@ -49,7 +50,13 @@ impl Merger {
             decompressor: Decompressor::default(),
             opened: Vec::new(),
             appends: Vec::new(),
+            lost: false,
         }
+    }
+
+    /// Whether records that had been added could not be appended.
+    pub(super) fn lost(&self) -> bool {
+        self.lost
     }
 
     /// Whether no records wait.
@@ -194,7 +201,9 @@ impl Merger {
         let builder = std::mem::take(&mut self.builder);
         let runs = std::mem::take(&mut self.runs);
         let codec = std::mem::replace(&mut self.codec, Codec::None);
-        self.encode(builder, runs, codec, self.source_next)
+        let encoded = self.encode(builder, runs, codec, self.source_next);
+        self.lost |= encoded.is_err();
+        encoded
     }
 
     /// Makes one batch of `builder`, or halves it until each batch is small enough.

@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use ferry_copy::append::{Append, Prepared};
 use ferry_copy::batch::codec::Codec;
 use ferry_copy::batch::rewrite::{Producer, append_rewritten, sequence_at};
-use kafka_protocol::records::{Compression, Record, RecordBatchDecoder};
+use kafka_protocol::records::{Compression, Record, RecordBatchDecoder, TimestampType};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -93,6 +93,26 @@ pub fn seen(prepared: &Prepared) -> Vec<String> {
 }
 
 fn seen_of(append: &Append) -> Vec<String> {
+    let records = produced(append);
+    let mut sources = append
+        .runs
+        .iter()
+        .flat_map(|(first, count)| *first..*first + *count);
+    let lines = records
+        .iter()
+        .map(|record| {
+            line(
+                sources.next().expect("a source offset for every record"),
+                record,
+            )
+        })
+        .collect();
+    assert_eq!(sources.next(), None, "a record for every source offset");
+    lines
+}
+
+/// The records of an append as it is produced, read by another decoder than Ferry's.
+pub fn produced(append: &Append) -> Vec<Record> {
     let producer = Producer {
         id: 99,
         epoch: 3,
@@ -102,26 +122,13 @@ fn seen_of(append: &Append) -> Vec<String> {
     let header = &append.header;
     append_rewritten(&mut out, &append.bytes, header, producer, sequence_at(5));
     let records = decoded(out.freeze());
-    let mut sources = append
-        .runs
-        .iter()
-        .flat_map(|(first, count)| *first..*first + *count);
-    let lines = (0_i64..)
-        .zip(&records)
-        .map(|(index, record)| {
-            assert_eq!(record.offset, index, "no holes");
-            assert!(!record.control && !record.delete_horizon && record.transactional);
-            let source = sources.next().expect("a source offset for every record");
-            line(source, record)
-        })
-        .collect();
-    assert_eq!(sources.next(), None, "a record for every source offset");
-    assert_eq!(
-        append.source_first(),
-        append.runs[0].0,
-        "it begins with its first record"
-    );
-    lines
+    for (index, record) in (0_i64..).zip(&records) {
+        assert_eq!(record.offset, index, "no holes");
+        assert!(!record.control && !record.delete_horizon && record.transactional);
+        assert_eq!(record.timestamp_type, TimestampType::Creation);
+        assert_eq!((record.producer_id, record.producer_epoch), (99, 3));
+    }
+    records
 }
 
 /// The records of one batch, read by the decoder of the protocol library.
