@@ -149,3 +149,15 @@ fn payloads_that_no_codec_can_open_are_refused() {
     let claims = refusal(&batch(1, 1, Codec::Snappy, &[0x80, 0x80, 0x80, 0x80, 4]));
     assert!(claims.contains("claims more than it can hold"), "{claims}");
 }
+
+#[test]
+fn a_batch_that_reaches_as_far_as_deltas_can_is_one_with_a_hole() {
+    let mut widest = batch(1, 1, Codec::None, GOOD);
+    widest[23..27].copy_from_slice(&i32::MAX.to_be_bytes());
+    let answer = [&batch(0, 1, Codec::None, GOOD)[..], &sealed(&widest)].concat();
+    let prepared = prepare(answer.into(), [], HOW);
+    assert_eq!(prepared.halt, None);
+    assert_eq!(prepared.appends.len(), 1);
+    assert_eq!(prepared.appends[0].runs, [(0, 2)]);
+    assert_eq!(prepared.source_next, 2 + i64::from(i32::MAX));
+}

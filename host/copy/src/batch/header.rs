@@ -146,7 +146,8 @@ impl BatchHeader {
     /// Whether offsets inside the batch have no record: the cleaner took them.
     #[must_use]
     pub fn has_gaps(&self) -> bool {
-        self.records_count != self.last_offset_delta + 1
+        // The largest delta has no successor.
+        self.records_count - 1 != self.last_offset_delta
     }
 }
 
