@@ -81,12 +81,16 @@ pub(crate) const HEAD: [&str; 9] = [
     "s from start to end",
     "peak MiB",
     "page faults per GB, steady",
-    "brokers' CPU-s per GB",
+    "brokers' CPU-s per GB, source + target",
 ];
 
 /// One row for a table.
 pub(crate) fn row(label: String, runs: &Runs) -> Vec<String> {
     let per_second = runs.spread(|run| runs.records / run.seconds.max(1e-3));
+    let broker = |side: usize| {
+        let per_gb = runs.spread(|run| run.brokers_cpu_seconds[side] / runs.gigabytes);
+        number(per_gb.median)
+    };
     vec![
         label,
         runs.rate().text(),
@@ -96,10 +100,7 @@ pub(crate) fn row(label: String, runs: &Runs) -> Vec<String> {
         number(runs.spread(|run| run.seconds_in_all).median),
         runs.peak_mib().text(),
         runs.steady_faults(),
-        number(
-            runs.spread(|run| run.brokers_cpu_seconds / runs.gigabytes)
-                .median,
-        ),
+        format!("{} + {}", broker(0), broker(1)),
     ]
 }
 

@@ -8,6 +8,7 @@ mod child;
 mod compare;
 mod drain;
 mod folder;
+mod looks;
 mod measure;
 mod peer;
 mod room;

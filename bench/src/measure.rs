@@ -9,6 +9,7 @@ use ferry_model::name::{TopicName, TopicPartition};
 use std::time::{Duration, Instant};
 
 use crate::child::PeerProcess;
+use crate::looks::{self, Look};
 use crate::peer::{self, Peer, Said, Task};
 use crate::room::Room;
 use crate::usage::{self, Usage};
@@ -24,8 +25,6 @@ const STILL: Duration = Duration::from_secs(3);
 const ASK_EVERY: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(100)];
 /// From so many partitions on there are many.
 const MANY_PARTITIONS: i32 = 500;
-/// The part of a run in which nothing begins or ends any more.
-const STEADY: std::ops::RangeInclusive<f64> = 0.25..=0.75;
 
 /// What one run took.
 #[derive(Debug, Clone, Default)]
@@ -42,17 +41,8 @@ pub(crate) struct Measured {
     /// Minor page faults a GB of payload, in the middle half of the copy; none where it was too
     /// short to tell.
     pub(crate) steady_faults_per_gb: Option<f64>,
-    /// Processor time of both brokers.
-    pub(crate) brokers_cpu_seconds: f64,
-}
-
-/// One look at a run.
-#[derive(Debug, Clone, Copy)]
-struct Look {
-    at: Instant,
-    /// The ends of all partitions of the copy, summed up.
-    ends: i64,
-    usage: Usage,
+    /// Processor time of the source's broker and of the target's.
+    pub(crate) brokers_cpu_seconds: [f64; 2],
 }
 
 /// Runs `task` and checks that the copy is complete. The topics that it leaves are deleted.
@@ -61,13 +51,16 @@ pub(crate) async fn run(room: &Room, task: &Task) -> Result<Measured> {
     let measured = run_once(room, task).await;
     wire::delete_all_but(&room.target, &[]).await?;
     wire::delete_all_but(&room.source, &[task.workload.topic.as_str()]).await?;
-    write_back();
+    write_back(room);
     measured.with_context(|| format!("{title}, {}", task.workload.title))
 }
 
-/// Has the system write to disk what waits for it, so that no run pays for another one.
-fn write_back() {
-    let _ = std::process::Command::new("sync").status();
+/// Has the system write to disk what waits for it there, so that no run pays for another one.
+fn write_back(room: &Room) {
+    let _ = std::process::Command::new("sync")
+        .arg("--file-system")
+        .arg(room.data())
+        .status();
 }
 
 async fn run_once(room: &Room, task: &Task) -> Result<Measured> {
@@ -80,8 +73,8 @@ async fn run_once(room: &Room, task: &Task) -> Result<Measured> {
     let process = peer::start(task)?;
     let mut watch = Watch::new(room, &process, &copy, task);
     watch.until_complete(task).await?;
-    let brokers_cpu_seconds = room.brokers_cpu_seconds() - brokers_before;
-    let mut measured = watch.measured(began, task)?;
+    let brokers_cpu_seconds = since(room, brokers_before);
+    let mut measured = looks::figures(&watch.looks, began, task).context("nobody has looked")?;
     measured.brokers_cpu_seconds = brokers_cpu_seconds;
     measured.peak_mib = watch.peak_mib;
     if task.peer.never_ends() {
@@ -92,6 +85,12 @@ async fn run_once(room: &Room, task: &Task) -> Result<Measured> {
     }
     complete(room, task, &copy).await?;
     Ok(measured)
+}
+
+/// What the brokers have used since they had used `before`.
+fn since(room: &Room, before: [f64; 2]) -> [f64; 2] {
+    let after = room.brokers_cpu_seconds();
+    [after[0] - before[0], after[1] - before[1]]
 }
 
 /// Whether every record is at the target, once.
@@ -136,7 +135,7 @@ async fn run_reader(room: &Room, task: &Task) -> Result<Measured> {
         seconds_in_all,
         cpu_seconds: usage.cpu_seconds,
         peak_mib: said.peak_mib,
-        brokers_cpu_seconds: room.brokers_cpu_seconds() - brokers_before,
+        brokers_cpu_seconds: since(room, brokers_before),
         ..Measured::default()
     })
 }
@@ -226,38 +225,6 @@ impl<'a> Watch<'a> {
             }
             self.pause().await;
         }
-    }
-
-    /// What the looks amount to.
-    fn measured(&self, began: Instant, task: &Task) -> Result<Measured> {
-        let last = self.looks.last().context("nobody has looked")?;
-        let done = self.looks.iter().find(|look| look.ends == last.ends);
-        let done = done.unwrap_or(last);
-        let before = self.looks.iter().rev().find(|look| look.ends == 0);
-        let (from, cpu_before_seconds) =
-            before.map_or((began, 0.0), |look| (look.at, look.usage.cpu_seconds));
-        let whole = if task.peer.never_ends() { done } else { last };
-        Ok(Measured {
-            seconds: (done.at - from).as_secs_f64(),
-            seconds_in_all: (done.at - began).as_secs_f64(),
-            cpu_seconds: whole.usage.cpu_seconds,
-            cpu_before_seconds,
-            steady_faults_per_gb: self.steady_faults_per_gb(task),
-            ..Measured::default()
-        })
-    }
-
-    fn steady_faults_per_gb(&self, task: &Task) -> Option<f64> {
-        let all = task.workload.records() as f64;
-        let steady = |look: &&Look| STEADY.contains(&(look.ends as f64 / all));
-        let first = self.looks.iter().find(steady)?;
-        let last = self.looks.iter().rev().find(steady)?;
-        let copied = (last.ends - first.ends) as f64 / all;
-        let faults = last
-            .usage
-            .minor_faults
-            .saturating_sub(first.usage.minor_faults);
-        (copied > 0.1).then(|| faults as f64 / (copied * task.workload.payload_gb()))
     }
 }
 

@@ -4,6 +4,7 @@ use anyhow::Result;
 use ferry_kafka::Client;
 use ferry_model::identity::Side;
 use ferry_testbed::{Cluster, KafkaVersion, Listener};
+use std::path::PathBuf;
 
 use crate::{usage, wire};
 
@@ -52,11 +53,19 @@ impl Room {
         bootstrap(&self.clusters[1])
     }
 
-    /// The processor time of both brokers so far, in seconds.
-    pub(crate) fn brokers_cpu_seconds(&self) -> f64 {
-        let nodes = self.clusters.iter().flat_map(Cluster::nodes);
-        let usages = nodes.filter_map(|node| usage::of(node.process_id()?));
-        usages.map(|usage| usage.cpu_seconds).sum()
+    /// A folder on the file system that holds the brokers' data.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.clusters[1].node(1).folder().to_owned()
+    }
+
+    /// The processor time of the source's broker and of the target's so far, in seconds.
+    pub(crate) fn brokers_cpu_seconds(&self) -> [f64; 2] {
+        self.clusters.each_ref().map(|cluster| {
+            let usages = cluster
+                .nodes()
+                .filter_map(|node| usage::of(node.process_id()?));
+            usages.map(|usage| usage.cpu_seconds).sum()
+        })
     }
 }
 

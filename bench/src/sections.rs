@@ -65,6 +65,7 @@ pub(crate) async fn large(room: &Room, wishes: &Wishes) -> Result<()> {
             Peer::Pump,
             Peer::RawProducer,
             Peer::RawConsumer,
+            Peer::RawBoth,
         ])?;
         let all = compare::compare(room, &plan, &workload).await?;
         let cpu_goal = match compression {
@@ -99,6 +100,7 @@ pub(crate) async fn large(room: &Room, wishes: &Wishes) -> Result<()> {
             Ratio::Rate(Peer::RawProducer),
             Goal::AtLeast(0.9),
         );
+        add_ratio(&mut goals, &all, Ratio::Rate(Peer::RawBoth), Goal::None);
         let name = format!("large-{}", compression.name());
         publish(&name, &[table(&workload, &all), goals.table()])?;
     }

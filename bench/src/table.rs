@@ -91,9 +91,10 @@ impl Table {
     }
 }
 
-/// Prints `tables` and writes them to `target/bench/NAME.md`.
+/// Prints `tables`, those without rows left out, and writes them to `target/bench/NAME.md`.
 pub(crate) fn publish(name: &str, tables: &[Table]) -> Result<()> {
-    let texts: Vec<String> = tables.iter().map(Table::markdown).collect();
+    let filled = tables.iter().filter(|table| !table.rows.is_empty());
+    let texts: Vec<String> = filled.map(Table::markdown).collect();
     let text = texts.join("\n");
     let folder = folder::bench();
     fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;

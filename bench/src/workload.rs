@@ -149,3 +149,37 @@ impl Workload {
         Ok(builder.finish(self.compression.codec())?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ferry_copy::batch::header::BatchHeader;
+
+    #[test]
+    fn batches_have_the_bytes_and_records_that_the_title_says() {
+        for compression in [Compression::None, Compression::Lz4, Compression::Zstd] {
+            let workload = Workload::of_batches(compression, 6, 64 << 10, 10).unwrap();
+            let batches = workload.batches().unwrap();
+            assert!(batches[0].len() >= 64 << 10);
+            assert!(batches[0].len() < 80 << 10, "no more than it has to be");
+            for batch in &batches {
+                let header = BatchHeader::read(batch).unwrap();
+                assert_eq!(header.records_count as usize, workload.records_per_batch);
+            }
+            assert_ne!(batches[0], batches[1], "no two are the same");
+        }
+    }
+
+    #[test]
+    fn a_topic_holds_at_least_the_payload_that_was_asked_for() {
+        let workload = Workload::tiny(6, 20);
+        assert_eq!(
+            workload.records(),
+            100_002,
+            "whole batches in every partition"
+        );
+        assert!(workload.payload_gb() >= 0.02);
+        let batches = workload.batches().unwrap();
+        assert_eq!(BatchHeader::read(&batches[0]).unwrap().records_count, 1);
+    }
+}

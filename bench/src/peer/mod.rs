@@ -33,7 +33,11 @@ pub(crate) enum Peer {
     RawProducerDepthOne,
     /// Ferry's wire client, which fetches and keeps nothing.
     RawConsumer,
+    /// Producer and consumer side by side, with nothing between them: what no copy can exceed where
+    /// both clusters share the processors.
+    RawBoth,
     /// Writes to the source for a while, then falls quiet.
+    #[value(skip)]
     Load,
 }
 
@@ -49,6 +53,7 @@ impl Peer {
             Self::RawProducer => "producer alone",
             Self::RawProducerDepthOne => "producer alone, depth one",
             Self::RawConsumer => "consumer alone",
+            Self::RawBoth => "producer and consumer, unconnected",
             Self::Load => "load",
         }
     }
@@ -64,6 +69,7 @@ impl Peer {
             Self::RawProducer => "raw",
             Self::RawProducerDepthOne => "rawone",
             Self::RawConsumer => "read",
+            Self::RawBoth => "both",
             Self::Load => "load",
         }
     }
@@ -157,6 +163,7 @@ pub(crate) async fn run(task: &str) -> Result<()> {
         Peer::RawProducer => raw::produce(&task, raw::DEPTH).await?,
         Peer::RawProducerDepthOne => raw::produce(&task, 1).await?,
         Peer::RawConsumer => raw::consume(&task).await?,
+        Peer::RawBoth => raw::both(&task).await?,
         Peer::Load => load::run(&task).await?,
         Peer::MirrorMaker | Peer::MirrorMakerExactlyOnce => {
             anyhow::bail!("MirrorMaker 2 is a program of its own")

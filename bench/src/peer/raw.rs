@@ -1,4 +1,4 @@
-//! The ceilings: a producer alone and a consumer alone, both on Ferry's wire client.
+//! The ceilings: a producer alone, a consumer alone, and both side by side, on Ferry's wire client.
 //!
 //! The producer sends batches that were made beforehand, without a producer id, so that nothing is
 //! computed per batch; requests have the shape of Ferry's. The consumer reads no further than the
@@ -43,5 +43,14 @@ pub(super) async fn consume(task: &Task) -> Result<Said> {
         seconds: began.elapsed().as_secs_f64(),
         records: read.records,
         ..Said::default()
+    })
+}
+
+/// Reads the one topic while it appends to the other, without a record passing between them.
+pub(super) async fn both(task: &Task) -> Result<Said> {
+    let (produced, consumed) = tokio::try_join!(produce(task, DEPTH), consume(task))?;
+    Ok(Said {
+        seconds: produced.seconds.max(consumed.seconds),
+        ..produced
     })
 }
