@@ -1,5 +1,5 @@
 //! Measures what making fetched batches ready costs: `cargo run --release -p ferry-copy --example
-//! prepare_speed`. Nothing of Kafka is needed.
+//! prepare_speed [CODEC]`. Nothing of Kafka is needed.
 
 use bytes::{Bytes, BytesMut};
 use ferry_copy::append::{Preparation, prepare};
@@ -24,13 +24,18 @@ const HOW: Preparation = Preparation {
 
 fn main() -> std::io::Result<()> {
     let mut out = std::io::stdout();
-    for codec in [
+    let only = std::env::args().nth(1);
+    let codecs = [
         Codec::None,
         Codec::Gzip,
         Codec::Snappy,
         Codec::Lz4,
         Codec::Zstd,
-    ] {
+    ];
+    for codec in codecs {
+        if only.as_deref().is_some_and(|only| only != codec.name()) {
+            continue;
+        }
         let batches = if codec == Codec::None {
             400_000
         } else {
@@ -46,6 +51,9 @@ fn main() -> std::io::Result<()> {
             per_record(best),
             per_record(rewriting),
         )?;
+    }
+    if only.is_some() {
+        return Ok(());
     }
     let answers = answers(4_000, 1_000, Codec::None)?;
     let gigabytes = answers.iter().map(|a| a.1.len()).sum::<usize>() as f64 / 1e9;

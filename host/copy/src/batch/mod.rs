@@ -1,5 +1,5 @@
 //! Record batches (message format 2): reading them, rewriting their headers, taking them apart and
-//! putting them together.
+//! putting them together. Messages of formats 0 and 1 become such batches as they are read.
 //!
 //! Source: Apache Kafka protocol guide, "Record Batch"
 //! (<https://kafka.apache.org/documentation/#recordbatch>), KIP-98, KIP-534.

@@ -131,6 +131,19 @@ pub fn produced(append: &Append) -> Vec<Record> {
     records
 }
 
+/// A line for every record of `batches`, without markers, read by another decoder than Ferry's.
+pub fn lines(batches: &Bytes) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut rest = batches.clone();
+    while !rest.is_empty() {
+        let length = i32::from_be_bytes(rest[8..12].try_into().expect("four bytes"));
+        let batch = rest.split_to(length as usize + 12);
+        let data = decoded(batch).into_iter().filter(|record| !record.control);
+        lines.extend(data.map(|record| line(record.offset, &record)));
+    }
+    lines
+}
+
 /// The records of one batch, read by the decoder of the protocol library.
 pub fn decoded(mut batch: Bytes) -> Vec<Record> {
     let decompress = |bytes: &mut Bytes, compression: Compression| {
