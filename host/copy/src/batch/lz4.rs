@@ -14,6 +14,9 @@ const UNCOMPRESSED: u32 = 1 << 31;
 /// How far back a block that is not independent may refer.
 const WINDOW_BYTES: usize = 64 * 1024;
 
+/// A block with less than this many bytes is likely to decompress to little.
+const SMALL_BLOCK_BYTES: usize = 1024;
+
 /// What the header of a frame says.
 struct Frame {
     independent: bool,
@@ -95,18 +98,30 @@ fn decompress_block(
     records: &mut Vec<u8>,
 ) -> Result<(), Failure> {
     let start = records.len();
-    // One byte of LZ4 stands for 255 at most.
+    // One byte of LZ4 stands for 255 at most. Clearing room for that costs more than a small block
+    // itself, which hardly ever needs it.
     let bytes_max = frame.block_bytes_max.min(block.len().saturating_mul(255));
-    grown(records, bytes_max)?;
-    let (before, room) = records.split_at_mut(start);
-    let written = if frame.independent {
-        lz4_flex::block::decompress_into(block, room)
-    } else {
-        let window = frame_start.max(start.saturating_sub(WINDOW_BYTES));
-        lz4_flex::block::decompress_into_with_dict(block, room, &before[window..])
+    let bytes_likely = match block.len() {
+        0..SMALL_BLOCK_BYTES => bytes_max.min(block.len() * 8),
+        _ => bytes_max,
     };
-    records.truncate(start + written.map_err(Failure::new)?);
-    Ok(())
+    let mut room_bytes = bytes_likely;
+    loop {
+        grown(records, room_bytes)?;
+        let (before, room) = records.split_at_mut(start);
+        let written = if frame.independent {
+            lz4_flex::block::decompress_into(block, room)
+        } else {
+            let window = frame_start.max(start.saturating_sub(WINDOW_BYTES));
+            lz4_flex::block::decompress_into_with_dict(block, room, &before[window..])
+        };
+        records.truncate(start + *written.as_ref().unwrap_or(&0));
+        match written {
+            Ok(_) => return Ok(()),
+            Err(_) if room_bytes < bytes_max => room_bytes = bytes_max,
+            Err(error) => return Err(Failure::new(error)),
+        }
+    }
 }
 
 fn byte(payload: &mut &[u8]) -> Result<u8, Failure> {
