@@ -1,6 +1,6 @@
 //! What the bench itself asks of clusters: topics, ends, batches in and out.
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use bytes::Bytes;
 use ferry_copy::batch::header::CONTROL;
 use ferry_copy::batch::slices::BatchSlices;
@@ -16,11 +16,18 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::StrBytes;
 use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
 
 /// The most that one produce request carries.
 const REQUEST_BYTES_MAX: usize = 4 << 20;
 /// The most partitions that one request is about.
 const REQUEST_PARTITIONS_MAX: usize = 400;
+/// The most partitions that are created at once: a controller refuses changes of 10,000 records.
+const CREATED_AT_ONCE_MAX: i32 = 5_000;
+/// How long new partitions may be without a leader.
+const LED_LIMIT: Duration = Duration::from_secs(60);
+/// How long it is waited between two looks at them.
+const LED_PAUSE: Duration = Duration::from_millis(100);
 /// The most that one fetch brings.
 const FETCH_BYTES_MAX: i32 = 16 << 20;
 /// The most that one fetch brings of one partition.
@@ -59,7 +66,7 @@ pub(crate) async fn create_with(
     let configs = configs.iter();
     let new = NewTopic {
         name: name.clone(),
-        partitions,
+        partitions: partitions.min(CREATED_AT_ONCE_MAX),
         replication_factor: 1,
         configs: configs
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
@@ -68,9 +75,35 @@ pub(crate) async fn create_with(
     for (_, result) in client.admin().create_topics(&[new], Mode::Apply).await? {
         result.with_context(|| format!("{topic} can't be created"))?;
     }
-    client.refresh(std::slice::from_ref(&name)).await?;
+    let mut created = partitions.min(CREATED_AT_ONCE_MAX);
+    while created < partitions {
+        created = partitions.min(created + CREATED_AT_ONCE_MAX);
+        let total = [(name.clone(), created)];
+        let grown = client
+            .admin()
+            .create_partitions(&total, Mode::Apply)
+            .await?;
+        for (_, result) in grown {
+            result.with_context(|| format!("{topic} can't get {created} partitions"))?;
+        }
+    }
+    led(client, &name, partitions).await?;
     ends(client, &places(&name, partitions)).await?;
     Ok(name)
+}
+
+/// Waits until every partition of `topic` has a leader, as the brokers tell.
+async fn led(client: &Client, topic: &TopicName, partitions: i32) -> Result<()> {
+    let places = places(topic, partitions);
+    let began = Instant::now();
+    loop {
+        client.refresh(std::slice::from_ref(topic)).await?;
+        let Some(without) = places.iter().find(|place| client.leader(place).is_none()) else {
+            return Ok(());
+        };
+        ensure!(began.elapsed() < LED_LIMIT, "{without} gets no leader");
+        tokio::time::sleep(LED_PAUSE).await;
+    }
 }
 
 /// Deletes every topic of a cluster but those that `keep` names and the brokers' own.
