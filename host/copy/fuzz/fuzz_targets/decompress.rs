@@ -1,0 +1,7 @@
+//! Decompressing any bytes.
+#![no_main]
+
+#[path = "../../tests/fuzzed/mod.rs"]
+mod fuzzed;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzzed::decompress(data));
