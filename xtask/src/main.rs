@@ -7,6 +7,7 @@ mod check;
 mod demo;
 mod kafka_jars;
 mod plugins;
+mod simulate;
 mod structure;
 mod test;
 mod workspace;
@@ -26,6 +27,7 @@ verbs:
   kafka-jars [RELEASE..]  fetches the jars of Kafka into target/kafka (the releases that tests need,
                           unless told)
   plugins                 builds the stock plugins into target/plugins
+  simulate [ARGUMENT..]   runs the copy through schedules of faults: --seed N --runs M
   test [ARGUMENT..]       runs every test; the arguments are those of cargo test";
 
 fn main() -> ExitCode {
@@ -49,6 +51,7 @@ fn run(arguments: &[String]) -> Result<()> {
         "check" => check::check(),
         "kafka-jars" => kafka_jars::fetch(rest),
         "plugins" => plugins::build_all().map(drop),
+        "simulate" => simulate::simulate(rest),
         "test" => test::test(rest),
         "demo" => demo::demo(rest),
         "help" | "--help" | "-h" => {

@@ -4,6 +4,7 @@ use anyhow::Result;
 
 use crate::kafka_jars;
 use crate::plugins;
+use crate::simulate;
 use crate::workspace::{cargo, run};
 
 /// Prepares what tests need and runs them; `arguments` are those of `cargo test`.
@@ -20,5 +21,9 @@ pub(crate) fn test(arguments: &[String]) -> Result<()> {
     run(cargo()
         .args(["test", "--workspace", "--no-fail-fast"])
         .args(arguments)
-        .env("FERRY_TEST_KAFKA_DIR", kafka_jars::folder()))
+        .env("FERRY_TEST_KAFKA_DIR", kafka_jars::folder()))?;
+    if arguments.is_empty() {
+        simulate::find_planted()?;
+    }
+    Ok(())
 }

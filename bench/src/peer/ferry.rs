@@ -54,7 +54,7 @@ pub(super) async fn run(task: &Task) -> Result<Said> {
             settling: SETTLING,
             transactional_id: format!("ferry-{}-0", task.alias()),
             progress_topic,
-            state_path: state_path.clone(),
+            state: ferry_copy::storage::FileStorage::at(&state_path),
         },
         until: if task.drains {
             Until::Drained {

@@ -1,10 +1,11 @@
 //! What is to be copied, and how it went.
 
 use crate::halt::Halt;
+use crate::storage::Storage;
 use ferry_kafka::client::Client;
 use ferry_model::identity::TopicId;
 use ferry_model::name::{TopicName, TopicPartition};
-use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How the offsets of one partition are treated.
@@ -47,8 +48,8 @@ pub struct CopySettings {
     pub transactional_id: String,
     /// The topic of the target that keeps the progress of translated partitions.
     pub progress_topic: TopicName,
-    /// The file that remembers what neither cluster does.
-    pub state_path: PathBuf,
+    /// What remembers what neither cluster does.
+    pub state: Arc<dyn Storage>,
 }
 
 /// When a copy is done.

@@ -10,10 +10,13 @@ pub mod halt;
 pub mod job;
 pub mod map;
 pub mod partition;
+#[cfg_attr(not(feature = "planted-bugs"), doc(hidden))]
+pub mod planted;
 pub mod progress;
 pub mod progress_reader;
 pub mod recopy;
 mod single_fetch;
 pub mod state;
+pub mod storage;
 pub mod verify;
 pub mod worker;

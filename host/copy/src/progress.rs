@@ -143,6 +143,14 @@ impl PartitionProgress {
         &self.reason
     }
 
+    /// The target offset behind the last record that was copied; 0 before the first.
+    #[must_use]
+    pub fn target_end(&self) -> i64 {
+        self.tail
+            .last()
+            .map_or(0, |run| run.target.plus(run.records).0)
+    }
+
     /// The progress after `runs` more and at `position`, and the records that say so.
     #[must_use]
     pub fn advanced(&self, runs: &[Run], position: Position) -> (Self, Vec<ProgressRecord>) {

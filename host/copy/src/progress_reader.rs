@@ -3,12 +3,14 @@
 use crate::append::{Preparation, prepare};
 use crate::batch::header::Batch;
 use crate::batch::records::Records;
+use crate::planted::{Bug, made};
 use crate::progress::{ProgressError, ProgressRecord, ProgressTable};
 use crate::single_fetch::{SingleFetch, SingleWanted, single_fetch};
 use crate::worker::CopyError;
 use ferry_kafka::client::Client;
 use ferry_model::name::TopicPartition;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// How long the end of the topic is awaited while a transaction of an earlier worker is ended.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -43,7 +45,7 @@ pub async fn read_progress(
             from,
             bytes_max: FETCH_BYTES,
             wait_ms: 100,
-            committed: true,
+            committed: !made(Bug::ReadsUncommitted),
             lane: 0,
         };
         match single_fetch(target, partition, wanted).await {

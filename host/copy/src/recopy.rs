@@ -4,6 +4,7 @@ use crate::job::CopyJob;
 use crate::state::StateFile;
 use crate::worker::{CopyError, TransactionalProducer};
 use ferry_model::name::TopicName;
+use std::sync::Arc;
 
 /// Forgets everything about the partitions of `job`, whose topic is `target` at the target: the
 /// progress of translated partitions and what the state file remembers. The target topic must be
@@ -31,7 +32,7 @@ pub async fn forget_topic(job: &CopyJob, target: &TopicName) -> Result<(), CopyE
                 reason,
             })?;
     }
-    let mut state = StateFile::open(&job.settings.state_path)?;
+    let mut state = StateFile::open(Arc::clone(&job.settings.state))?;
     for partition in &job.partitions {
         state.forget(&partition.source);
     }

@@ -9,10 +9,12 @@ use ferry_model::identity::{ClusterId, TopicId};
 use ferry_model::name::TopicPartition;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::halt::Halt;
+use crate::partition::exact::EpochMark;
+use crate::storage::Storage;
 
 /// The version of the file's format.
 pub const STATE_FORMAT: u32 = 1;
@@ -61,12 +63,38 @@ pub struct PartitionState {
     /// Everything before this source offset was acknowledged at the last checkpoint.
     #[serde(default)]
     pub acknowledged: i64,
-    /// The source's leader epoch of the last batch before it.
+    /// The source's leader epoch of the last batch of which it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_epoch: Option<i32>,
+    /// The offset behind that batch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_epoch_end: Option<i64>,
+    /// Where the target's log ended when the last run did, where every outcome was known then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_at: Option<i64>,
+    /// Whether the end of the target's log has been looked at, so that it may hold records of ours.
+    #[serde(default)]
+    pub begun: bool,
     /// Why the partition stopped, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub halted: Option<Halt>,
+}
+
+impl PartitionState {
+    /// Up to where the source's history is known.
+    #[must_use]
+    pub fn epoch_mark(&self) -> Option<EpochMark> {
+        Some(EpochMark {
+            epoch: self.source_epoch?,
+            end: self.source_epoch_end?,
+        })
+    }
+
+    /// Remembers up to where the source's history is known.
+    pub fn set_epoch_mark(&mut self, mark: Option<EpochMark>) {
+        self.source_epoch = mark.map(|mark| mark.epoch);
+        self.source_epoch_end = mark.map(|mark| mark.end);
+    }
 }
 
 /// The state file could not be read or written.
@@ -96,32 +124,29 @@ pub enum StateError {
 /// The state in memory with the file behind it.
 #[derive(Debug)]
 pub struct StateFile {
-    path: PathBuf,
+    storage: Arc<dyn Storage>,
     state: CopyState,
 }
 
 impl StateFile {
-    /// Opens the state at `path`; a file that is not there is an empty state.
+    /// Opens the state that `storage` keeps; where nothing is kept yet it is empty.
     ///
     /// # Errors
-    /// [`StateError`] when the file can't be read or understood.
-    pub fn open(path: impl Into<PathBuf>) -> Result<Self, StateError> {
-        let path = path.into();
-        let state = match std::fs::read(&path) {
-            Ok(bytes) => parse(&path, &bytes)?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => CopyState {
+    /// [`StateError`] when it can't be read or understood.
+    pub fn open(storage: Arc<dyn Storage>) -> Result<Self, StateError> {
+        let failed = |source| StateError::Io {
+            path: storage.name(),
+            action: "read",
+            source,
+        };
+        let state = match storage.read().map_err(failed)? {
+            Some(bytes) => parse(&storage.name(), &bytes)?,
+            None => CopyState {
                 format: STATE_FORMAT,
                 ..CopyState::default()
             },
-            Err(source) => {
-                return Err(StateError::Io {
-                    path,
-                    action: "read",
-                    source,
-                });
-            }
         };
-        Ok(Self { path, state })
+        Ok(Self { storage, state })
     }
 
     /// What is remembered.
@@ -160,12 +185,12 @@ impl StateFile {
     /// [`StateError::Io`].
     pub fn save(&self) -> Result<(), StateError> {
         let failed = |source| StateError::Io {
-            path: self.path.clone(),
+            path: self.storage.name(),
             action: "written",
             source,
         };
         let bytes = serde_json::to_vec(&self.state).map_err(|e| failed(e.into()))?;
-        write_whole(&self.path, &bytes).map_err(failed)
+        self.storage.write(&bytes).map_err(failed)
     }
 }
 
@@ -184,14 +209,4 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<CopyState, StateError> {
             state.format
         )))
     }
-}
-
-fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let fresh = path.with_extension("json.new");
-    let mut file = std::fs::File::create(&fresh)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    std::fs::rename(&fresh, path)?;
-    std::fs::File::open(folder)?.sync_all()
 }

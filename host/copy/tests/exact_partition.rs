@@ -15,6 +15,9 @@ use std::collections::VecDeque;
 /// Larger than what is merged, so that each source batch is one append.
 const VALUE_BYTES: usize = 20_000;
 
+/// The records of these tests are from 1,000 ms: brokers remember whoever writes them.
+const REMEMBERED_SINCE_MS: i64 = 500;
+
 /// Batches of the source from `first` on, of so many records each, as one fetch brings them.
 fn fetched(first: i64, batches: &[i64]) -> Bytes {
     let mut out = BytesMut::new();
@@ -78,7 +81,7 @@ fn nothing_is_fetched_or_sent_before_the_end_is_settled() {
     let mut machine = ExactPartition::new(None, None);
     assert!(machine.wants_settling());
     assert_eq!(machine.wants_fetch(usize::MAX), None);
-    assert!(machine.next_send().is_none());
+    assert!(machine.next_send(REMEMBERED_SINCE_MS).is_none());
     machine.on_settled(end(40), 0, 1_000);
     assert_eq!(
         machine.wants_fetch(usize::MAX),
@@ -91,30 +94,41 @@ fn nothing_is_fetched_or_sent_before_the_end_is_settled() {
 fn one_batch_is_on_its_way_until_the_first_acknowledgement_then_five() {
     let mut machine = copying(0);
     feed(&mut machine, 0, &[1; 8]);
-    assert_eq!(base_of(machine.next_send()), Some(0));
+    assert_eq!(base_of(machine.next_send(REMEMBERED_SINCE_MS)), Some(0));
     assert!(
-        machine.next_send().is_none(),
+        machine.next_send(REMEMBERED_SINCE_MS).is_none(),
         "the broker's state is not known to be ours"
     );
     machine.on_acknowledged(0);
     for base in 1..=IN_FLIGHT_MAX as i64 {
-        assert_eq!(base_of(machine.next_send()), Some(base));
+        assert_eq!(base_of(machine.next_send(REMEMBERED_SINCE_MS)), Some(base));
     }
-    assert!(machine.next_send().is_none());
+    assert!(machine.next_send(REMEMBERED_SINCE_MS).is_none());
+}
+
+#[test]
+fn where_brokers_forget_the_producer_by_the_age_of_its_records_one_batch_is_on_its_way() {
+    let mut machine = copying(0);
+    feed(&mut machine, 0, &[1; 8]);
+    for base in 0..4 {
+        assert_eq!(base_of(machine.next_send(1_001)), Some(base));
+        assert!(machine.next_send(1_001).is_none(), "behind {base}");
+        machine.on_acknowledged(base);
+    }
 }
 
 #[test]
 fn an_append_at_another_place_than_predicted_stops_the_partition() {
     let mut machine = copying(0);
     feed(&mut machine, 0, &[1, 1]);
-    machine.next_send();
+    machine.next_send(REMEMBERED_SINCE_MS);
     machine.on_acknowledged(1);
     let diverged = Halt::Diverged {
         expected: 0,
         got: 1,
     };
     assert_eq!(machine.phase(), &Phase::Halted(diverged));
-    assert!(machine.next_send().is_none());
+    assert!(machine.next_send(REMEMBERED_SINCE_MS).is_none());
     assert!(!machine.wants_settling());
 }
 
@@ -122,12 +136,12 @@ fn an_append_at_another_place_than_predicted_stops_the_partition() {
 fn after_an_unknown_outcome_the_end_is_settled_before_anything_is_sent() {
     let mut machine = copying(0);
     feed(&mut machine, 0, &[1; 6]);
-    machine.next_send();
+    machine.next_send(REMEMBERED_SINCE_MS);
     machine.on_acknowledged(0);
-    machine.next_send();
-    machine.next_send();
+    machine.next_send(REMEMBERED_SINCE_MS);
+    machine.next_send(REMEMBERED_SINCE_MS);
     machine.on_unknown();
-    assert!(machine.next_send().is_none());
+    assert!(machine.next_send(REMEMBERED_SINCE_MS).is_none());
     assert!(!machine.wants_settling(), "one more is on its way");
     machine.on_unknown();
     assert!(machine.wants_settling());
@@ -144,7 +158,7 @@ fn after_an_unknown_outcome_the_end_is_settled_before_anything_is_sent() {
 fn a_settled_end_that_no_batch_of_ours_explains_stops_the_partition() {
     let mut machine = copying(0);
     feed(&mut machine, 0, &[4, 4]);
-    machine.next_send();
+    machine.next_send(REMEMBERED_SINCE_MS);
     machine.on_unknown();
     machine.on_settled(end(3), 0, 1_000);
     assert!(machine.halted(), "somebody else wrote three records");
@@ -169,9 +183,9 @@ fn a_settled_end_that_no_batch_of_ours_explains_stops_the_partition() {
 fn a_target_that_lost_what_it_had_acknowledged_is_copied_to_again() {
     let mut machine = copying(0);
     feed(&mut machine, 0, &[5, 5]);
-    machine.next_send();
+    machine.next_send(REMEMBERED_SINCE_MS);
     machine.on_acknowledged(0);
-    machine.next_send();
+    machine.next_send(REMEMBERED_SINCE_MS);
     machine.on_unknown();
     machine.on_settled(end(2), 0, 1_000);
     assert_eq!(machine.truncations(), 1);
@@ -182,7 +196,7 @@ fn a_target_that_lost_what_it_had_acknowledged_is_copied_to_again() {
 fn a_source_that_starts_late_is_padded_and_the_padding_deleted() {
     let mut machine = ExactPartition::new(None, None);
     machine.on_settled(end(0), 10, 1_000);
-    let Some(Send::Padding(10, 0)) = machine.next_send() else {
+    let Some(Send::Padding(10, 0)) = machine.next_send(REMEMBERED_SINCE_MS) else {
         panic!("ten empty records at offset 0");
     };
     assert_eq!(
@@ -263,7 +277,7 @@ proptest! {
                     }
                 }
                 Move::Send => {
-                    if let Some(Send::Append(append, base)) = machine.next_send() {
+                    if let Some(Send::Append(append, base)) = machine.next_send(REMEMBERED_SINCE_MS) {
                         broker.waiting.push_back((base, append.records()));
                     }
                 }

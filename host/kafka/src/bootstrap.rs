@@ -5,6 +5,7 @@ use crate::client::metadata_request;
 use crate::connect_error::{ConnectCause, ConnectError, Stage};
 use crate::connection::Connection;
 use crate::dial::Dialer;
+use crate::network::Network;
 use crate::settings::{Address, ClientSettings};
 use crate::throttle::ThrottleGauge;
 use crate::tls::{self, TlsError};
@@ -47,6 +48,17 @@ pub(crate) async fn connect(
         }
     };
     let dialer = Arc::new(Dialer::new(settings, side, tls));
+    let (connection, response) = dial_any(&dialer).await?;
+    Ok((dialer, connection, response))
+}
+
+/// Dials over a network of the caller's.
+pub(crate) async fn connect_over(
+    settings: ClientSettings,
+    side: Side,
+    network: Arc<dyn Network>,
+) -> Result<(Arc<Dialer>, Connection, MetadataResponse), ConnectError> {
+    let dialer = Arc::new(Dialer::over(Arc::new(settings), side, network));
     let (connection, response) = dial_any(&dialer).await?;
     Ok((dialer, connection, response))
 }

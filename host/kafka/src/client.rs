@@ -7,6 +7,7 @@ use crate::dial::Dialer;
 use crate::error::{KafkaError, Peer, Subject};
 use crate::error_code::ErrorCode;
 use crate::metadata::{Leader, MetadataCache};
+use crate::network::Network;
 use crate::patience::{Patience, Repeat};
 use crate::pool::{Lane, Pool};
 use crate::request::{Api, Effect, Request};
@@ -64,7 +65,23 @@ impl Client {
     /// # Errors
     /// [`ConnectError`] of the address that came furthest, with a line for each of the others.
     pub async fn connect(settings: ClientSettings, side: Side) -> Result<Self, ConnectError> {
-        let (dialer, connection, response) = bootstrap::connect(settings, side).await?;
+        Ok(Self::begin(bootstrap::connect(settings, side).await?))
+    }
+
+    /// As [`Client::connect`], over `network` instead of TCP and without TLS.
+    ///
+    /// # Errors
+    /// Those of [`Client::connect`].
+    pub async fn connect_over(
+        settings: ClientSettings,
+        side: Side,
+        network: Arc<dyn Network>,
+    ) -> Result<Self, ConnectError> {
+        let begun = bootstrap::connect_over(settings, side, network).await?;
+        Ok(Self::begin(begun))
+    }
+
+    fn begin((dialer, connection, response): (Arc<Dialer>, Connection, MetadataResponse)) -> Self {
         let metadata = MetadataCache::default();
         metadata.apply(&response);
         let inner = Inner {
@@ -76,9 +93,9 @@ impl Client {
             turn: AtomicUsize::new(0),
             coordinators: crate::coordinator::CoordinatorCache::default(),
         };
-        Ok(Self {
+        Self {
             inner: Arc::new(inner),
-        })
+        }
     }
 
     /// Which cluster this is.

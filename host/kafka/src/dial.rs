@@ -7,6 +7,7 @@ use crate::connection::{Connection, Options};
 use crate::diagnosis::{diagnose, diagnose_tls};
 use crate::error::{KafkaError, Peer};
 use crate::error_code::ErrorCode;
+use crate::network::Network;
 use crate::request::Request;
 use crate::sasl::{self, Exchange, SaslError};
 use crate::settings::{Address, ClientSettings};
@@ -39,6 +40,7 @@ pub(crate) struct Dialer {
     settings: Arc<ClientSettings>,
     side: Side,
     tls: Option<Arc<ClientConfig>>,
+    network: Option<Arc<dyn Network>>,
 }
 
 /// One attempt.
@@ -58,6 +60,21 @@ impl Dialer {
             settings,
             side,
             tls,
+            network: None,
+        }
+    }
+
+    /// As [`Dialer::new`], over a network of its own and without TLS.
+    pub(crate) fn over(
+        settings: Arc<ClientSettings>,
+        side: Side,
+        network: Arc<dyn Network>,
+    ) -> Self {
+        Self {
+            settings,
+            side,
+            tls: None,
+            network: Some(network),
         }
     }
 
@@ -114,19 +131,24 @@ impl Dialer {
             peer,
             deadline,
         };
-        let stream = attempt.tcp(address).await?;
         let options = Options {
             client_id: StrBytes::from_string(self.settings.client_id.clone()),
             request_timeout: self.settings.request_timeout,
             throttle,
         };
         let peer = attempt.peer.clone();
-        let connection = match &self.tls {
-            None => {
-                let (read, write) = stream.into_split();
+        let connection = match (&self.network, &self.tls) {
+            (Some(network), _) => {
+                let stream = attempt.over(network.as_ref(), address).await?;
+                let (read, write) = tokio::io::split(stream);
                 Connection::start(read, write, peer, options)
             }
-            Some(config) => {
+            (None, None) => {
+                let (read, write) = attempt.tcp(address).await?.into_split();
+                Connection::start(read, write, peer, options)
+            }
+            (None, Some(config)) => {
+                let stream = attempt.tcp(address).await?;
                 let stream = attempt.tls(stream, address, Arc::clone(config)).await?;
                 let (read, write) = tokio::io::split(stream);
                 Connection::start(read, write, peer, options)
@@ -187,6 +209,15 @@ impl Dialer {
 }
 
 impl Attempt<'_> {
+    async fn over(
+        &self,
+        network: &dyn Network,
+        address: &Address,
+    ) -> Result<Box<dyn crate::network::Stream>, ConnectError> {
+        let connected = self.within(Stage::Tcp, network.connect(address)).await?;
+        connected.map_err(|error| self.failed(Stage::Tcp, network_cause(&error)))
+    }
+
     async fn tcp(&self, address: &Address) -> Result<TcpStream, ConnectError> {
         let host = (address.host.as_str(), address.port);
         let found = self
@@ -218,7 +249,7 @@ impl Attempt<'_> {
                     }
                     return Ok(stream);
                 }
-                Ok(Err(error)) => last = self.failed(Stage::Tcp, network(&error)),
+                Ok(Err(error)) => last = self.failed(Stage::Tcp, network_cause(&error)),
                 Err(_) => last = self.late(Stage::Tcp),
             }
         }
@@ -250,7 +281,7 @@ impl Attempt<'_> {
             (None, io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset) => {
                 ConnectCause::PlainTextListener
             }
-            (None, _) => network(error),
+            (None, _) => network_cause(error),
         }
     }
 
@@ -347,7 +378,7 @@ impl Attempt<'_> {
     }
 }
 
-fn network(error: &io::Error) -> ConnectCause {
+fn network_cause(error: &io::Error) -> ConnectCause {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => ConnectCause::NothingListens,
         _ => ConnectCause::Network {

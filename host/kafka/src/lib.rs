@@ -33,6 +33,7 @@ pub mod error_code;
 pub mod frame;
 mod frame_reader;
 pub mod metadata;
+pub mod network;
 mod patience;
 pub mod pool;
 pub mod problem_codes;
@@ -42,6 +43,7 @@ pub mod retry;
 pub mod route;
 mod sasl;
 pub mod settings;
+pub mod task;
 pub mod throttle;
 mod tls;
 

@@ -8,7 +8,7 @@ use crate::retry::Backoff;
 use crate::settings::Address;
 use crate::throttle::{Throttle, ThrottleGauge};
 use ferry_model::identity::BrokerId;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::time::Instant;
 
@@ -27,8 +27,8 @@ pub enum Lane {
 /// The pool.
 pub(crate) struct Pool {
     dialer: Arc<Dialer>,
-    slots: Mutex<HashMap<(BrokerId, Lane), Arc<Slot>>>,
-    throttles: Mutex<HashMap<BrokerId, ThrottleGauge>>,
+    slots: Mutex<BTreeMap<(BrokerId, Lane), Arc<Slot>>>,
+    throttles: Mutex<BTreeMap<BrokerId, ThrottleGauge>>,
 }
 
 #[derive(Default)]

@@ -5,6 +5,7 @@ use crate::names::{fact, step_name};
 use crate::undertaking::Undertaking;
 use ferry_copy::job::{CopyReport, OffsetMode, Until};
 use ferry_copy::state::StateFile;
+use ferry_copy::storage::FileStorage;
 use ferry_engine::{
     Context, FactScope, Outcome, Readiness, Step, StepError, StepName, View, async_trait,
 };
@@ -149,7 +150,7 @@ pub(crate) fn forget(undertaking: &Undertaking) -> Result<(), Problem> {
     let failed = |error: ferry_copy::state::StateError| {
         crate::job::copy_problem(&ferry_copy::worker::CopyError::State(error))
     };
-    let mut state = StateFile::open(undertaking.copy_state()).map_err(failed)?;
+    let mut state = StateFile::open(FileStorage::at(undertaking.copy_state())).map_err(failed)?;
     state.state_mut().partitions.clear();
     state.save().map_err(failed)
 }

@@ -7,6 +7,7 @@ use ferry_copy::job::{
     CopyJob, CopyProgress, CopyReport, CopySettings, OffsetMode, PartitionJob, PartitionOutcome,
     Until,
 };
+use ferry_copy::storage::FileStorage;
 use ferry_copy::worker::{self, CopyError};
 use ferry_engine::{Progress, StepError, View};
 use ferry_model::offset::grouped;
@@ -56,7 +57,7 @@ pub(crate) fn copy_job(
             settling: undertaking.settling,
             transactional_id: format!("ferry-{}-0", plan.migration),
             progress_topic: progress_topic(&plan.migration),
-            state_path: undertaking.copy_state(),
+            state: FileStorage::at(undertaking.copy_state()),
         },
         until,
     })

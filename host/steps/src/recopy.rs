@@ -11,6 +11,7 @@ use crate::undertaking::{TOPIC_IDS, TopicIds, Undertaking};
 use ferry_copy::job::Until;
 use ferry_copy::recopy::forget_topic;
 use ferry_copy::state::StateFile;
+use ferry_copy::storage::FileStorage;
 use ferry_engine::{
     Context, Effect, Effected, FactScope, Outcome, Past, Readiness, Step, StepError, StepName,
     View, async_trait,
@@ -241,7 +242,7 @@ impl Step for RecopyStep {
     }
 
     async fn verify(&self, _view: &View) -> Result<(), Problem> {
-        let state = StateFile::open(self.undertaking.copy_state());
+        let state = StateFile::open(FileStorage::at(self.undertaking.copy_state()));
         state
             .map(|_| ())
             .map_err(|error| crate::job::copy_problem(&ferry_copy::worker::CopyError::State(error)))

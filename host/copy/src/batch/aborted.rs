@@ -7,6 +7,7 @@
 use super::error::BatchError;
 use super::header::{Batch, CONTROL, TRANSACTIONAL};
 use super::records::Records;
+use crate::planted::{Bug, made};
 use std::collections::{BTreeMap, HashSet};
 
 /// What a batch means for a reader of committed data.
@@ -67,7 +68,8 @@ impl AbortedFilter {
             }
             return Ok(Meaning::Marker);
         }
-        if header.has(TRANSACTIONAL) && self.open.contains(&header.producer_id) {
+        let aborted = header.has(TRANSACTIONAL) && self.open.contains(&header.producer_id);
+        if aborted && !made(Bug::CopiesAborted) {
             return Ok(Meaning::Aborted);
         }
         Ok(Meaning::Data)

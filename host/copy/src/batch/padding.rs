@@ -9,6 +9,9 @@ use super::encode::{BatchBuilder, EncodedBatch};
 /// Empty records in one batch: 500,000 compress to about 355 KB with Zstandard.
 pub const PADDING_RECORDS_MAX: i32 = 500_000;
 
+/// The timestamp of padding records, in milliseconds since 1970.
+pub const PADDING_TIMESTAMP_MS: i64 = 0;
+
 /// Body of an empty record: null key, null value, no headers.
 const EMPTY_BODY: &[u8] = &[1, 1, 0];
 
@@ -20,7 +23,7 @@ const EMPTY_BODY: &[u8] = &[1, 1, 0];
 pub fn padding_batch(records: i32) -> std::io::Result<EncodedBatch> {
     let mut builder = BatchBuilder::with_capacity(records as usize * 10);
     for _ in 0..records {
-        builder.push_parts(0, EMPTY_BODY);
+        builder.push_parts(PADDING_TIMESTAMP_MS, EMPTY_BODY);
     }
     builder.finish(Codec::Zstd)
 }

@@ -6,13 +6,14 @@
 //! 2^31), so that a restarted copy continues the sequence that it left.
 
 use crate::append::{Append, Interruption, Prepared};
-use crate::batch::padding::PADDING_RECORDS_MAX;
+use crate::batch::padding::{PADDING_RECORDS_MAX, PADDING_TIMESTAMP_MS};
 use crate::batch::rewrite::sequence_at;
 use crate::halt::Halt;
+use crate::planted::{Bug, made};
 use std::collections::VecDeque;
 
-/// Batches of one partition that may be on their way at once once an acknowledgement has shown that
-/// the target's state is ours. Five is what brokers remember per producer (KIP-98).
+/// Batches of one partition that may be on their way at once, once an acknowledgement has shown that
+/// the target's state is ours and as long as it can't expire. Five is what brokers remember per producer (KIP-98).
 pub const IN_FLIGHT_MAX: usize = 5;
 
 /// What a partition does at the moment.
@@ -43,6 +44,15 @@ pub struct TargetEnd {
     pub last_sequence: Option<i32>,
 }
 
+/// Up to where the source's history is known: the epoch of a batch, and where that batch ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EpochMark {
+    /// The source's leader epoch in which the batch was written.
+    pub epoch: i32,
+    /// The offset behind the batch.
+    pub end: i64,
+}
+
 /// What is to be sent next.
 #[derive(Debug, Clone)]
 pub enum Send {
@@ -57,6 +67,8 @@ struct InFlight {
     base: i64,
     records: i64,
     source_epoch: Option<i32>,
+    /// The largest timestamp of its records.
+    max_timestamp_ms: i64,
 }
 
 /// What stands behind the last batch of the queue.
@@ -79,16 +91,17 @@ pub struct ExactPartition {
     queue: VecDeque<Append>,
     queued_bytes: usize,
     in_flight: VecDeque<InFlight>,
-    /// Whether an acknowledgement has come since the end was last settled.
-    confirmed: bool,
+    /// The largest timestamp of the batch that was acknowledged last, if one was since the end was
+    /// last settled.
+    confirmed_ms: Option<i64>,
     /// Where the batches end whose outcome is unknown; empty when every outcome is known.
     unknown_ends: Vec<i64>,
     /// Where the padding ends; the source's log start when it was measured.
     padding_to: Option<i64>,
     /// What comes once the queue is sent.
     ending: Option<Ending>,
-    /// The source's leader epoch of the last acknowledged batch.
-    source_epoch: Option<i32>,
+    /// The last acknowledged batch of which the source's leader epoch is known.
+    epoch_mark: Option<EpochMark>,
     /// Times that the target's log was found shorter than what it had acknowledged.
     truncations: u32,
     /// The first offset at the target that holds a record of the source.
@@ -98,7 +111,7 @@ pub struct ExactPartition {
 impl ExactPartition {
     /// A partition that nothing is known of yet but the padding that was begun, if any.
     #[must_use]
-    pub fn new(padding_to: Option<i64>, source_epoch: Option<i32>) -> Self {
+    pub fn new(padding_to: Option<i64>, epoch_mark: Option<EpochMark>) -> Self {
         Self {
             phase: Phase::Settling,
             acknowledged: 0,
@@ -107,11 +120,11 @@ impl ExactPartition {
             queue: VecDeque::new(),
             queued_bytes: 0,
             in_flight: VecDeque::new(),
-            confirmed: false,
+            confirmed_ms: None,
             unknown_ends: Vec::new(),
             padding_to,
             ending: None,
-            source_epoch,
+            epoch_mark,
             truncations: 0,
             target_start: 0,
         }
@@ -129,10 +142,10 @@ impl ExactPartition {
         self.acknowledged
     }
 
-    /// The source's leader epoch of the last acknowledged batch, where it is known.
+    /// The last acknowledged batch of which the source's leader epoch is known.
     #[must_use]
-    pub fn source_epoch(&self) -> Option<i32> {
-        self.source_epoch
+    pub fn epoch_mark(&self) -> Option<EpochMark> {
+        self.epoch_mark
     }
 
     /// Where the padding ends that has been begun.
@@ -153,11 +166,11 @@ impl ExactPartition {
         self.target_start
     }
 
-    /// Whether [`Self::next_send`] has something.
+    /// Whether [`Self::next_send`] has something. Brokers remember a producer while the largest
+    /// timestamp of its last batch lies at `remembered_since_ms` or later.
     #[must_use]
-    pub fn can_send(&self) -> bool {
-        let depth = if self.confirmed { IN_FLIGHT_MAX } else { 1 };
-        if self.unknown() || self.in_flight.len() >= depth {
+    pub fn can_send(&self, remembered_since_ms: i64) -> bool {
+        if self.unknown() || self.in_flight.len() >= self.depth(remembered_since_ms) {
             return false;
         }
         match self.phase {
@@ -167,10 +180,34 @@ impl ExactPartition {
         }
     }
 
+    /// How many batches may be on their way. More than one only while the broker is certain to
+    /// remember us whichever of them was the last to be appended: a broker that does not would take
+    /// a later batch in the place of an earlier one that it refused.
+    fn depth(&self, remembered_since_ms: i64) -> usize {
+        if made(Bug::AlwaysFiveDeep) {
+            return IN_FLIGHT_MAX;
+        }
+        let remembered = |timestamp_ms: i64| timestamp_ms >= remembered_since_ms;
+        let mut on_their_way = self.in_flight.iter().map(|batch| batch.max_timestamp_ms);
+        match self.confirmed_ms {
+            Some(confirmed) if remembered(confirmed) && on_their_way.all(remembered) => {
+                IN_FLIGHT_MAX
+            }
+            _ => 1,
+        }
+    }
+
     /// Whether nothing is on its way to the target.
     #[must_use]
     pub fn quiet(&self) -> bool {
         self.in_flight.is_empty()
+    }
+
+    /// Where the target's log ends, if nothing is on its way there and every outcome is known.
+    #[must_use]
+    pub fn known_end(&self) -> Option<i64> {
+        let copies = matches!(self.phase, Phase::Copying | Phase::Padding);
+        (copies && self.quiet() && !self.unknown()).then_some(self.acknowledged)
     }
 
     /// Whether the outcome of something that was sent is unknown.
@@ -224,8 +261,8 @@ impl ExactPartition {
     }
 
     /// The next batch to send, if one may be sent now. What is returned counts as sent.
-    pub fn next_send(&mut self) -> Option<Send> {
-        if !self.can_send() {
+    pub fn next_send(&mut self, remembered_since_ms: i64) -> Option<Send> {
+        if !self.can_send(remembered_since_ms) {
             return None;
         }
         match self.phase {
@@ -239,7 +276,12 @@ impl ExactPartition {
                     return None;
                 }
                 let base = self.sent;
-                self.put_in_flight(base, records.into(), None);
+                self.put_in_flight(InFlight {
+                    base,
+                    records: records.into(),
+                    source_epoch: None,
+                    max_timestamp_ms: PADDING_TIMESTAMP_MS,
+                });
                 Some(Send::Padding(records, base))
             }
             Phase::Copying => {
@@ -247,7 +289,12 @@ impl ExactPartition {
                 self.queued_bytes -= append.bytes.len();
                 let base = self.sent;
                 debug_assert_eq!(append.source_first(), base, "offsets are kept");
-                self.put_in_flight(base, append.records(), Some(append.source_epoch));
+                self.put_in_flight(InFlight {
+                    base,
+                    records: append.records(),
+                    source_epoch: Some(append.source_epoch),
+                    max_timestamp_ms: append.header.max_timestamp,
+                });
                 self.end_of_queue();
                 Some(Send::Append(append, base))
             }
@@ -255,13 +302,9 @@ impl ExactPartition {
         }
     }
 
-    fn put_in_flight(&mut self, base: i64, records: i64, source_epoch: Option<i32>) {
-        self.in_flight.push_back(InFlight {
-            base,
-            records,
-            source_epoch,
-        });
-        self.sent = base + records;
+    fn put_in_flight(&mut self, batch: InFlight) {
+        self.sent = batch.base + batch.records;
+        self.in_flight.push_back(batch);
     }
 
     /// Goes over to what stands behind the queue, once it is empty. A halt waits until nothing is
@@ -312,7 +355,7 @@ impl ExactPartition {
         if self.queue.is_empty() && self.quiet() && !self.unknown() {
             self.padding_to = Some(log_start);
             self.phase = Phase::Padding;
-            self.confirmed = false;
+            self.confirmed_ms = None;
         }
     }
 
@@ -322,7 +365,7 @@ impl ExactPartition {
             return;
         };
         let late = self.unknown() || self.halted();
-        if base != front.base {
+        if base != front.base && !made(Bug::LooksAtNoOffset) {
             // Also of a partition that stopped: a batch in another one's place is worse news.
             self.drop_queue();
             self.phase = Phase::Halted(Halt::Diverged {
@@ -338,9 +381,10 @@ impl ExactPartition {
             return;
         }
         self.acknowledged = front.base + front.records;
-        self.confirmed = true;
-        if front.source_epoch.is_some() {
-            self.source_epoch = front.source_epoch;
+        self.confirmed_ms = Some(front.max_timestamp_ms);
+        if let Some(epoch) = front.source_epoch {
+            let end = self.acknowledged;
+            self.epoch_mark = Some(EpochMark { epoch, end });
         }
         if self.phase == Phase::Padding && self.padding_to == Some(self.acknowledged) {
             self.phase = Phase::DeletingPadding;
@@ -353,6 +397,12 @@ impl ExactPartition {
     pub fn on_unknown(&mut self) {
         if let Some(front) = self.in_flight.pop_front() {
             self.unknown_ends.push(front.base + front.records);
+        }
+        if made(Bug::TrustsTheSequence) && self.quiet() && self.phase == Phase::Copying {
+            self.unknown_ends.clear();
+            self.drop_queue();
+            self.sent = self.acknowledged;
+            self.fetch_next = self.acknowledged;
         }
     }
 
@@ -387,8 +437,10 @@ impl ExactPartition {
         if !first && end.log_end < self.acknowledged {
             self.truncations += 1;
         }
+        // Where the target lost records, others may take their place.
+        self.epoch_mark = self.epoch_mark.filter(|mark| mark.end <= end.log_end);
         self.unknown_ends.clear();
-        self.confirmed = false;
+        self.confirmed_ms = None;
         self.drop_queue();
         self.acknowledged = end.log_end;
         self.sent = end.log_end;

@@ -6,6 +6,7 @@
 
 use crate::append::{Append, Prepared};
 use crate::halt::Halt;
+use crate::planted::{Bug, made};
 use std::collections::VecDeque;
 
 /// How far a translated partition has come.
@@ -130,6 +131,9 @@ impl TranslatedPartition {
             }
         }
         self.queued_bytes -= bytes;
+        if made(Bug::MovesOnEarly) {
+            self.committed = taken.position;
+        }
         self.pending = Some(taken.position);
         Some(taken)
     }

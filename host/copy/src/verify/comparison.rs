@@ -41,12 +41,13 @@ impl Mapping {
         }
     }
 
-    /// Where a comparison that begins at `source` begins at the target.
+    /// Where a comparison that begins at `source` begins at the target: with a map at its log start,
+    /// since everything that is there has to be on the map.
     #[must_use]
-    pub fn start(&self, source: i64) -> Option<i64> {
+    pub fn start(&self, source: i64) -> i64 {
         match self {
-            Self::Same => Some(source),
-            Self::Map(map) => map.translate(SourceOffset(source)).map(|target| target.0),
+            Self::Same => source,
+            Self::Map(_) => 0,
         }
     }
 
@@ -331,6 +332,11 @@ impl Comparison {
         let Some(target) = self.target.opened.pop_front() else {
             return;
         };
+        let origin = self.mapping.origin(target.offset);
+        if origin.is_some_and(|source| source < self.source_from) {
+            // Copied, and deleted at the source since.
+            return;
+        }
         self.target.absorb_record(&target);
         let key = self.note_keys(None, Some(&target));
         let kind = Kind::Extra {

@@ -6,7 +6,8 @@ use crate::batch::slices::BatchSlices;
 use crate::single_fetch::{SingleFetchError, SingleWanted, single_fetch};
 use ferry_kafka::client::Client;
 use ferry_model::name::TopicPartition;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Bytes of one fetch.
 const FETCH_BYTES: i32 = 4 << 20;

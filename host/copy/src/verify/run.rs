@@ -4,6 +4,7 @@ use super::comparison::{Compared, Comparison, Mapping};
 use super::reader::Reader;
 use crate::worker::{SourceRange, ends_of};
 use ferry_kafka::client::Client;
+use ferry_kafka::task;
 use ferry_model::name::TopicPartition;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -96,7 +97,7 @@ pub async fn verify(
         );
         let clients = (source.clone(), target.clone());
         let (permits, bytes) = (Arc::clone(&permits), Arc::clone(&bytes));
-        tasks.spawn(async move {
+        task::spawn_in(&mut tasks, async move {
             // The semaphore is never closed.
             let _permit = permits.acquire_owned().await.ok();
             let lane = (index % AT_ONCE) as u16;
@@ -157,7 +158,6 @@ async fn verify_one(
     let target_from = partition
         .mapping
         .start(source_from)
-        .unwrap_or(target_end)
         .clamp(target_ends.log_start.min(target_end), target_end);
     verdict.source_range = (source_from, source_end);
     verdict.target_range = (target_from, target_end);

@@ -22,7 +22,10 @@ pub(super) fn begin(
     );
     let position = Position {
         source_next: machine.acknowledged(),
-        source_epoch: machine.source_epoch(),
+        source_epoch: machine
+            .epoch_mark()
+            .filter(|mark| mark.end == machine.acknowledged())
+            .map(|mark| mark.epoch),
     };
     let from = machine.target_start();
     (

@@ -5,6 +5,7 @@ use crate::append::{Preparation, prepare};
 use ferry_kafka::client::Client;
 use ferry_kafka::error_code::ErrorCode;
 use ferry_kafka::pool::Lane;
+use ferry_kafka::task;
 use ferry_model::identity::{BrokerId, TopicId};
 use ferry_model::name::TopicPartition;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
@@ -54,7 +55,7 @@ pub(crate) async fn fetch(
 ) -> FetchResult {
     match try_fetch(source, broker, lane, &wanted, limits).await {
         Ok(answers) => {
-            let prepared = tokio::task::spawn_blocking(move || prepare_all(answers, wanted)).await;
+            let prepared = task::beside(move || prepare_all(answers, wanted)).await;
             prepared.unwrap_or_else(|error| {
                 tracing::error!(%error, "preparing fetched batches failed");
                 FetchResult {

@@ -5,9 +5,12 @@ use super::tracked::Machine;
 use super::{CopyError, Worker};
 use crate::halt::Halt;
 use crate::partition::translated::TranslatedPartition;
+use crate::planted::{Bug, made};
 use crate::progress::PartitionProgress;
 use ferry_kafka::error_code::ErrorCode;
-use std::time::{Duration, Instant};
+use ferry_kafka::task;
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// How long a partition rests after a fetch that failed.
 const FETCH_REST: Duration = Duration::from_millis(200);
@@ -182,6 +185,21 @@ impl Worker {
             Settled::End { target, source } => {
                 let first = tracked.began_at < 0;
                 tracked.ends = source;
+                // Before the copy has begun nothing of ours can be there, and behind where it was
+                // left neither.
+                let left_at = if tracked.begun {
+                    tracked.left_at.take()
+                } else {
+                    Some(0)
+                };
+                if let Some(left_at) = left_at.filter(|left_at| target.log_end > *left_at) {
+                    machine.halt(Halt::TargetEndUnexpected {
+                        log_end: target.log_end,
+                        acknowledged: left_at,
+                        sent: left_at,
+                    });
+                    return;
+                }
                 tracked.fetched_epoch = None;
                 machine.on_settled(target, source.log_start, source.high_watermark);
                 if first {
@@ -196,17 +214,28 @@ impl Worker {
         }
     }
 
-    /// Writes paddings down before their first record is sent: what is padding and what is data
-    /// can't be told apart afterwards.
+    /// Writes down which partitions have begun and which paddings, before their first record is
+    /// sent: what is ours, what is padding and what is data can't be told apart afterwards.
     fn remember_paddings(&mut self) {
         let mut news = false;
         for tracked in &mut self.partitions {
             let Machine::Exact(machine) = &tracked.machine else {
                 continue;
             };
+            let settled = tracked.began_at >= 0;
+            let remembered = self.state.partition_mut(&tracked.job.source);
+            if settled && (!tracked.begun || remembered.left_at.is_some()) {
+                tracked.begun = true;
+                remembered.begun = true;
+                remembered.left_at = None;
+                news = true;
+            }
             let padding_to = machine.padding_to();
             if tracked.saved_padding_to != padding_to {
                 tracked.saved_padding_to = padding_to;
+                if made(Bug::ForgetsPaddings) {
+                    continue;
+                }
                 self.state.partition_mut(&tracked.job.source).padding_to = padding_to;
                 news = true;
             }
@@ -366,7 +395,7 @@ impl Worker {
         self.partitions[index].fetching = true;
         let partition = self.partitions[index].job.source.clone();
         let (source, events) = (self.job.source.clone(), self.events.clone());
-        tokio::spawn(async move {
+        task::spawn(async move {
             let ends = super::cluster::ends(&source, vec![(index, partition)]).await;
             let _ = events.send(Event::SourceStart {
                 index,

@@ -9,6 +9,8 @@ mod conversion;
 mod event;
 mod fetch;
 mod handle;
+mod memory;
+mod predicted;
 mod produce;
 mod rate;
 mod sending;
@@ -27,9 +29,10 @@ use ferry_kafka::error::KafkaError;
 use ferry_model::identity::BrokerId;
 use rate::Rate;
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::{mpsc, watch};
-use tracked::Tracked;
+use tokio::time::Instant;
+use tracked::{Machine, Tracked};
 pub(crate) use transaction::TransactionalProducer;
 
 /// How often the state file is written while something changes.
@@ -111,6 +114,7 @@ pub async fn run(
 ) -> Result<CopyReport, CopyError> {
     let mut worker = start::open(job, progress).await?;
     let result = worker.run(cancel).await;
+    worker.leave();
     let saved = worker.checkpoint();
     let cancelled = result?;
     saved?;
@@ -132,6 +136,7 @@ pub(crate) struct Worker {
     /// Bytes that the fetches under way may bring at most.
     fetching_bytes: usize,
     producer: crate::batch::rewrite::Producer,
+    memory: memory::BrokerMemory,
     lanes: BTreeMap<BrokerId, ProduceLane>,
     transactional: Option<Box<TransactionalProducer>>,
     /// Whether the transactional producer is away with a transaction or a conversion.
@@ -195,6 +200,9 @@ impl Worker {
             }
             self.tell();
             tokio::select! {
+                biased;
+                _ = cancel.wait_for(|cancelled| *cancelled), if stopping.is_none() => {}
+                _ = tick.tick() => self.on_tick()?,
                 event = self.inbox.recv() => {
                     let mut next = event;
                     let mut handled = 0;
@@ -206,8 +214,6 @@ impl Worker {
                             .flatten();
                     }
                 }
-                _ = tick.tick() => self.on_tick()?,
-                _ = cancel.wait_for(|cancelled| *cancelled), if stopping.is_none() => {}
             }
         }
     }
@@ -219,17 +225,28 @@ impl Worker {
         Ok(())
     }
 
+    /// Notes where the target's logs end, for the next run to find them so.
+    fn leave(&mut self) {
+        for tracked in &self.partitions {
+            let Machine::Exact(machine) = &tracked.machine else {
+                continue;
+            };
+            let remembered = self.state.partition_mut(&tracked.job.source);
+            remembered.left_at = machine.known_end();
+        }
+    }
+
     /// Writes down how far every partition has come.
     fn checkpoint(&mut self) -> Result<(), CopyError> {
         for tracked in &self.partitions {
             let copied_to = tracked.copied_to();
-            let epoch = tracked.source_epoch();
+            let mark = tracked.epoch_mark();
             let halted = tracked.halted().cloned();
             let remembered = self.state.partition_mut(&tracked.job.source);
             // While a partition is being settled its position is not known yet.
             if copied_to > 0 || halted.is_some() {
                 remembered.acknowledged = copied_to;
-                remembered.source_epoch = epoch;
+                remembered.set_epoch_mark(mark);
             }
             remembered.halted = halted;
         }

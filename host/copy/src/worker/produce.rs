@@ -14,6 +14,7 @@ use ferry_kafka::client::Client;
 use ferry_kafka::connection::{Connection, Pending};
 use ferry_kafka::error_code::ErrorCode;
 use ferry_kafka::pool::Lane;
+use ferry_kafka::task;
 use ferry_model::identity::BrokerId;
 use ferry_model::name::TopicPartition;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
@@ -62,7 +63,7 @@ pub(crate) fn start(
     // Both queues are bounded by the requests that the worker lets be under way per broker.
     let (orders, mut queue) = mpsc::unbounded_channel::<Order>();
     let (waiting, answers) = mpsc::unbounded_channel::<Waiting>();
-    tokio::spawn(async move {
+    task::spawn(async move {
         while let Some(order) = queue.recv().await {
             let sent = send(&target, broker, producer, order).await;
             if waiting.send(sent).is_err() {
@@ -70,7 +71,7 @@ pub(crate) fn start(
             }
         }
     });
-    tokio::spawn(collect(broker, answers, events));
+    task::spawn(collect(broker, answers, events));
     orders
 }
 

@@ -1,6 +1,6 @@
 //! A limit on bytes a second.
 
-use std::time::Instant;
+use tokio::time::Instant;
 
 /// How many seconds' worth of bytes may be taken at once after a pause.
 const BURST_S: f64 = 0.25;

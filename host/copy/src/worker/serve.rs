@@ -10,9 +10,11 @@ use super::{ProduceLane, Worker, cluster, conversion, fetch, produce, settle};
 use crate::append::Preparation;
 use crate::job::Until;
 use crate::partition::translated::Waiting;
+use ferry_kafka::task;
 use ferry_model::identity::{BrokerId, Side};
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Fetches under way per broker of the source.
 const FETCH_LANES: u16 = 2;
@@ -78,7 +80,7 @@ impl Worker {
                 Side::Target => self.job.target.clone(),
             };
             let events = self.events.clone();
-            tokio::spawn(async move {
+            task::spawn(async move {
                 cluster::refresh(&client, topics.into_iter().collect()).await;
                 let _ = events.send(Event::Leaders {
                     source: side == Side::Source,
@@ -119,9 +121,8 @@ impl Worker {
         let (source, target) = (self.job.source.clone(), self.job.target.clone());
         let producer = self.producer.id;
         let events = self.events.clone();
-        tokio::spawn(async move {
-            let results = settle::settle(&source, &target, producer, unsettled, still).await;
-            let _ = events.send(Event::Settled { results });
+        task::spawn(async move {
+            settle::settle(&source, &target, producer, unsettled, still, &events).await;
         });
     }
 
@@ -139,7 +140,7 @@ impl Worker {
             tracked.deleting = true;
             let (index, partition) = (tracked.index, tracked.job.target.clone());
             let (target, events) = (self.job.target.clone(), self.events.clone());
-            tokio::spawn(async move {
+            task::spawn(async move {
                 let result = cluster::delete_records(&target, partition, before).await;
                 let _ = events.send(Event::PaddingDeleted { index, result });
             });
@@ -174,7 +175,7 @@ impl Worker {
         };
         self.transaction_under_way = true;
         let events = self.events.clone();
-        tokio::spawn(async move {
+        task::spawn(async move {
             let results = conversion::record(&mut transactional, converting).await;
             let _ = events.send(Event::Converted {
                 results,
@@ -185,10 +186,11 @@ impl Worker {
 
     fn serve_sends(&mut self) {
         let mut orders: BTreeMap<BrokerId, Vec<usize>> = BTreeMap::new();
+        let remembered_since_ms = self.memory.since_ms();
         for tracked in &self.partitions {
             if let (Machine::Exact(machine), Some(leader)) =
                 (&tracked.machine, tracked.target_leader)
-                && machine.can_send()
+                && machine.can_send(remembered_since_ms)
                 && tracked.saved_padding_to == machine.padding_to()
             {
                 orders.entry(leader).or_default().push(tracked.index);
@@ -196,7 +198,7 @@ impl Worker {
         }
         for (broker, mut ready) in orders {
             while !ready.is_empty() && self.lane(broker).under_way < REQUESTS_UNDER_WAY_MAX {
-                let order = self.order(&mut ready);
+                let order = self.order(&mut ready, remembered_since_ms);
                 if order.is_empty() {
                     break;
                 }
@@ -210,7 +212,7 @@ impl Worker {
 
     /// One request's worth of batches, at most one of each partition. Partitions that have nothing
     /// more to send are taken off `ready`.
-    fn order(&mut self, ready: &mut Vec<usize>) -> produce::Order {
+    fn order(&mut self, ready: &mut Vec<usize>, remembered_since_ms: i64) -> produce::Order {
         let mut order = Vec::new();
         let mut bytes = 0;
         let mut rest = Vec::new();
@@ -224,13 +226,13 @@ impl Worker {
                 continue;
             };
             let queued = machine.queued_bytes();
-            let Some(send) = machine.next_send() else {
+            let Some(send) = machine.next_send(remembered_since_ms) else {
                 continue;
             };
             let taken = queued - machine.queued_bytes();
             tracked.in_flight_bytes += taken;
             bytes += taken.max(1);
-            if machine.can_send() {
+            if machine.can_send(remembered_since_ms) {
                 rest.push(index);
             }
             order.push(Entry {
@@ -276,7 +278,7 @@ impl Worker {
         };
         self.transaction_under_way = true;
         let events = self.events.clone();
-        tokio::spawn(async move {
+        task::spawn(async move {
             let end = transactional.run(portions).await;
             let _ = events.send(Event::Transaction { end, transactional });
         });
@@ -355,7 +357,7 @@ impl Worker {
         self.fetches.insert((broker, lane));
         self.fetching_bytes += limit;
         let (source, events) = (self.job.source.clone(), self.events.clone());
-        tokio::spawn(async move {
+        task::spawn(async move {
             let fetched = fetch::fetch(&source, broker, lane, wanted, limits).await;
             let _ = events.send(Event::Fetched {
                 broker,
@@ -440,7 +442,7 @@ impl Worker {
             .map(|t| (t.index, t.job.source.clone()))
             .collect();
         let (source, events) = (self.job.source.clone(), self.events.clone());
-        tokio::spawn(async move {
+        task::spawn(async move {
             let results = cluster::ends(&source, partitions).await;
             let _ = events.send(Event::Ends { results });
         });

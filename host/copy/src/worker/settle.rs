@@ -1,12 +1,15 @@
 //! Finding out where target partitions end, when something may still be on its way there.
 
-use super::cluster;
-use super::event::{Index, Settled, SourceEnds};
+use super::cluster::{self, LogEnds};
+use super::event::{Event, Index, Settled, SourceEnds};
 use crate::partition::exact::TargetEnd;
+use crate::planted::{Bug, made};
 use ferry_kafka::client::Client;
 use ferry_model::name::TopicPartition;
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 /// How long ends are awaited that do not stand still.
 const SETTLE_LIMIT: Duration = Duration::from_secs(30);
@@ -22,40 +25,112 @@ pub(crate) struct Unsettled {
 }
 
 /// Waits until the log of each target partition ends at its high watermark and has not moved for
-/// `still`, then reads what the leader knows of `producer`, and the source's ends.
+/// `still`, then reads what the leader knows of `producer`, and the source's ends. Each partition is
+/// told of as soon as its end stands still: one that somebody else writes to holds up no other.
 pub(crate) async fn settle(
     source: &Client,
     target: &Client,
     producer: i64,
     unsettled: Vec<Unsettled>,
     still: Duration,
-) -> Vec<(Index, Settled)> {
+    events: &mpsc::UnboundedSender<Event>,
+) {
     let topics = unsettled.iter().map(|u| u.target.topic.clone()).collect();
     cluster::refresh(target, topics).await;
-    let partitions: Vec<_> = unsettled.iter().map(|u| u.target.clone()).collect();
-    let ends = still_ends(target, &partitions, still).await;
-    let known: Vec<_> = unsettled
+    let began = Instant::now();
+    let mut watch = Watch::default();
+    let mut open = unsettled;
+    loop {
+        let partitions: Vec<_> = open.iter().map(|u| u.target.clone()).collect();
+        let now = Instant::now();
+        let ends = cluster::log_ends(target, &partitions).await;
+        let (settled, moving): (Vec<_>, Vec<_>) = open
+            .into_iter()
+            .partition(|u| watch.stands_still(&u.target, ends.get(&u.target), now, still));
+        if !settled.is_empty() {
+            let results = look_closer(source, target, producer, settled, &ends).await;
+            // Nobody listens any more once the worker has ended.
+            let _ = events.send(Event::Settled { results });
+        }
+        if moving.is_empty() {
+            return;
+        }
+        open = moving;
+        if began.elapsed() > SETTLE_LIMIT {
+            break;
+        }
+        tokio::time::sleep(READ_EVERY).await;
+    }
+    let again = |u: Unsettled| {
+        let reason = "the target's end does not stand still".to_owned();
+        (u.index, Settled::Again { reason })
+    };
+    let results = open.into_iter().map(again).collect();
+    let _ = events.send(Event::Settled { results });
+}
+
+/// Since when ends have stood where they stand.
+#[derive(Debug, Default)]
+struct Watch {
+    since: HashMap<TopicPartition, (i64, Instant)>,
+}
+
+impl Watch {
+    fn stands_still(
+        &mut self,
+        partition: &TopicPartition,
+        ends: Option<&LogEnds>,
+        now: Instant,
+        still: Duration,
+    ) -> bool {
+        if made(Bug::NeverSettles) && ends.is_some() {
+            return true;
+        }
+        let Some(ends) = ends.filter(|ends| ends.log_end == ends.high_watermark) else {
+            self.since.remove(partition);
+            return false;
+        };
+        let since = self
+            .since
+            .entry(partition.clone())
+            .or_insert((ends.log_end, now));
+        if since.0 != ends.log_end {
+            *since = (ends.log_end, now);
+        }
+        now.duration_since(since.1) >= still
+    }
+}
+
+/// Reads what else has to be known of partitions whose ends stand still.
+async fn look_closer(
+    source: &Client,
+    target: &Client,
+    producer: i64,
+    settled: Vec<Unsettled>,
+    ends: &HashMap<TopicPartition, LogEnds>,
+) -> Vec<(Index, Settled)> {
+    let known: Vec<_> = settled
         .iter()
-        .filter(|u| ends.get(&u.target).is_some_and(|(_, end)| *end > 0))
+        .filter(|u| ends.get(&u.target).is_some_and(|ends| ends.log_end > 0))
         .map(|u| u.target.clone())
         .collect();
     let sequences = cluster::last_sequences(target, &known, producer).await;
-    let sources = unsettled
+    let sources = settled
         .iter()
         .map(|u| (u.index, u.source.clone()))
         .collect();
     let source_ends: HashMap<Index, SourceEnds> =
         cluster::ends(source, sources).await.into_iter().collect();
-    unsettled
+    settled
         .into_iter()
         .map(|u| {
             let settled = match (ends.get(&u.target), source_ends.get(&u.index)) {
-                (Some((log_start, log_end)), Some(source)) => {
+                (Some(ends), Some(source)) => {
                     match sequences.get(&u.target).cloned().unwrap_or(Ok(None)) {
                         Ok(last_sequence) => Settled::End {
                             target: TargetEnd {
-                                log_start: *log_start,
-                                log_end: *log_end,
+                                log_start: ends.log_start,
+                                log_end: ends.log_end,
                                 last_sequence,
                             },
                             source: *source,
@@ -64,7 +139,7 @@ pub(crate) async fn settle(
                     }
                 }
                 (None, _) => Settled::Again {
-                    reason: "the target's end does not stand still".into(),
+                    reason: "the target's end is not known".into(),
                 },
                 (_, None) => Settled::Again {
                     reason: "the source's ends are not known".into(),
@@ -73,39 +148,4 @@ pub(crate) async fn settle(
             (u.index, settled)
         })
         .collect()
-}
-
-/// Log start and log end of those partitions whose end stands still.
-async fn still_ends(
-    target: &Client,
-    partitions: &[TopicPartition],
-    still: Duration,
-) -> HashMap<TopicPartition, (i64, i64)> {
-    let began = Instant::now();
-    let mut since: HashMap<TopicPartition, (i64, Instant)> = HashMap::new();
-    loop {
-        let now = Instant::now();
-        let ends = cluster::log_ends(target, partitions).await;
-        let mut settled = HashMap::new();
-        for partition in partitions {
-            let Some(end) = ends
-                .get(partition)
-                .filter(|e| e.log_end == e.high_watermark)
-            else {
-                since.remove(partition);
-                continue;
-            };
-            let entry = since.entry(partition.clone()).or_insert((end.log_end, now));
-            if entry.0 != end.log_end {
-                *entry = (end.log_end, now);
-            }
-            if now.duration_since(entry.1) >= still {
-                settled.insert(partition.clone(), (end.log_start, end.log_end));
-            }
-        }
-        if settled.len() == partitions.len() || began.elapsed() > SETTLE_LIMIT {
-            return settled;
-        }
-        tokio::time::sleep(READ_EVERY).await;
-    }
 }

@@ -16,8 +16,9 @@ use ferry_model::identity::{Side, TopicId};
 use ferry_model::name::TopicPartition;
 use ferry_model::offset::grouped;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::time::Instant;
+use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
 /// Opens a worker: identities are compared, the producer is there, an earlier worker's transaction
 /// is ended, and every partition has the machine that fits what is at the target.
@@ -25,7 +26,7 @@ pub(super) async fn open(
     job: CopyJob,
     progress: watch::Sender<CopyProgress>,
 ) -> Result<Worker, CopyError> {
-    let mut state = StateFile::open(&job.settings.state_path)?;
+    let mut state = StateFile::open(Arc::clone(&job.settings.state))?;
     refresh_both(&job).await?;
     let producer = idempotent_producer(&job.target, &mut state).await?;
     let mut transactional = TransactionalProducer::new(
@@ -51,6 +52,7 @@ pub(super) async fn open(
         .settings
         .bandwidth_bytes_per_s
         .map(|b| super::Rate::new(b, Instant::now()));
+    let memory = super::memory::BrokerMemory::of(&job.target).await;
     let (events, inbox) = mpsc::unbounded_channel();
     let now = Instant::now();
     let mut worker = Worker {
@@ -63,6 +65,7 @@ pub(super) async fn open(
         fetches: BTreeSet::new(),
         fetching_bytes: 0,
         producer,
+        memory,
         lanes: BTreeMap::new(),
         transactional: Some(Box::new(transactional)),
         transaction_under_way: false,
@@ -203,11 +206,13 @@ fn track(
         },
         None => Machine::Exact(Box::new(ExactPartition::new(
             remembered.padding_to,
-            remembered.source_epoch,
+            remembered.epoch_mark(),
         ))),
     };
     let mut tracked = Tracked::new(index, partition.clone(), machine);
     tracked.saved_padding_to = remembered.padding_to;
+    tracked.begun = remembered.begun;
+    tracked.left_at = remembered.left_at;
     tracked.ends = source;
     if !tracked.preserves() {
         tracked.began_at = tracked.copied_to();
@@ -265,20 +270,17 @@ fn other_topic(
 async fn check_history(source: &Client, partitions: &mut [Tracked], state: &StateFile) {
     let mut asked: HashMap<TopicPartition, (i32, i64)> = HashMap::new();
     for tracked in partitions.iter() {
-        let (position, epoch) = match &tracked.machine {
+        let mark = match &tracked.machine {
             Machine::Exact(_) => {
                 let Some(remembered) = state.partition(&tracked.job.source) else {
                     continue;
                 };
-                (remembered.acknowledged, remembered.source_epoch)
+                remembered.epoch_mark()
             }
-            Machine::Translated { machine, .. } => (
-                machine.committed().source_next,
-                machine.committed().source_epoch,
-            ),
+            Machine::Translated { .. } => tracked.epoch_mark(),
         };
-        if let Some(epoch) = epoch.filter(|epoch| *epoch >= 0) {
-            asked.insert(tracked.job.source.clone(), (epoch, position));
+        if let Some(mark) = mark.filter(|mark| mark.epoch >= 0) {
+            asked.insert(tracked.job.source.clone(), (mark.epoch, mark.end));
         }
     }
     if asked.is_empty() {

@@ -3,11 +3,11 @@
 use super::event::{Index, SourceEnds};
 use crate::halt::Halt;
 use crate::job::{OffsetMode, PartitionJob, PartitionOutcome};
-use crate::partition::exact::{ExactPartition, Phase};
+use crate::partition::exact::{EpochMark, ExactPartition, Phase};
 use crate::partition::translated::TranslatedPartition;
 use crate::progress::PartitionProgress;
 use ferry_model::identity::BrokerId;
-use std::time::Instant;
+use tokio::time::Instant;
 
 /// The machine that a partition is copied by.
 #[derive(Debug)]
@@ -45,6 +45,10 @@ pub(crate) struct Tracked {
     pub(crate) fetch_after: Option<Instant>,
     /// Not to be settled before.
     pub(crate) settle_after: Option<Instant>,
+    /// Where the target's log ended when the last run did, if that is certain.
+    pub(crate) left_at: Option<i64>,
+    /// Whether the state file knows that the copy of this partition has begun.
+    pub(crate) begun: bool,
     /// The padding that the state file knows of.
     pub(crate) saved_padding_to: Option<i64>,
     /// Bytes that are on their way to the target.
@@ -70,6 +74,8 @@ impl Tracked {
             in_transaction: false,
             fetch_after: None,
             settle_after: None,
+            left_at: None,
+            begun: false,
             saved_padding_to: None,
             in_flight_bytes: 0,
         }
@@ -83,10 +89,15 @@ impl Tracked {
         }
     }
 
-    pub(crate) fn source_epoch(&self) -> Option<i32> {
+    /// Up to where the source's history is known.
+    pub(crate) fn epoch_mark(&self) -> Option<EpochMark> {
         match &self.machine {
-            Machine::Exact(machine) => machine.source_epoch(),
-            Machine::Translated { machine, .. } => machine.committed().source_epoch,
+            Machine::Exact(machine) => machine.epoch_mark(),
+            Machine::Translated { machine, .. } => {
+                let committed = machine.committed();
+                let end = committed.source_next;
+                committed.source_epoch.map(|epoch| EpochMark { epoch, end })
+            }
         }
     }
 

@@ -8,6 +8,7 @@
 use super::CopyError;
 use super::cluster;
 use super::event::{Index, TransactionEnd};
+use super::predicted::PredictedEnds;
 use super::produce::{by_partition, produce_request, refused_for_good};
 use super::sending::{Failure, Outgoing, produce_all};
 use crate::batch::rewrite::Producer;
@@ -27,7 +28,8 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::StrBytes;
 use std::collections::{BTreeMap, HashMap};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// How long a transaction may stay open before the coordinator aborts it.
 pub(crate) const TRANSACTION_TIMEOUT_MS: i32 = 60_000;
@@ -64,6 +66,8 @@ pub(crate) struct TransactionalProducer {
     progress: TopicPartition,
     producer: Option<Producer>,
     sequences: HashMap<TopicPartition, i32>,
+    /// Where the next batch of each partition has to be appended, as long as nobody else writes.
+    ends: PredictedEnds,
     fenced: u32,
 }
 
@@ -75,6 +79,7 @@ impl TransactionalProducer {
             progress: TopicPartition::new(progress_topic, 0),
             producer: None,
             sequences: HashMap::new(),
+            ends: PredictedEnds::default(),
             fenced: 0,
         }
     }
@@ -90,6 +95,7 @@ impl TransactionalProducer {
             source: Box::new(source),
         })?;
         self.sequences.clear();
+        self.ends.forget();
         self.producer = Some(producer);
         Ok(producer)
     }
@@ -140,6 +146,7 @@ impl TransactionalProducer {
         commit_asked: &mut bool,
     ) -> Result<TransactionEnd, Failure> {
         let producer = self.open(portions).await?;
+        self.ends.read(&self.target, portions).await?;
         let outgoing = portions
             .iter()
             .map(|portion| Outgoing {
@@ -156,9 +163,11 @@ impl TransactionalProducer {
             outgoing,
         )
         .await?;
+        self.ends.check(portions, &bases)?;
         let written = account(portions, &bases);
         self.finish(producer, &written.records, commit_asked)
             .await?;
+        self.ends.committed(portions, &bases);
         let appends = portions.iter().flat_map(|portion| &portion.taken.appends);
         let (records, bytes) = appends.fold((0, 0), |(records, bytes), append| {
             (
@@ -300,7 +309,7 @@ impl TransactionalProducer {
         producer: Producer,
         records: &[ProgressRecord],
     ) -> Result<(), Failure> {
-        let batch = progress_batch(records, now_ms())
+        let batch = progress_batch(records, ferry_kafka::task::now_ms())
             .map_err(|error| Failure::Unknown(format!("progress can't be encoded: {error}")))?;
         let sequence = self.sequences.entry(self.progress.clone()).or_insert(0);
         let mut out = bytes::BytesMut::new();
@@ -525,11 +534,4 @@ pub(crate) fn failure_of(code: ErrorCode, portion: Option<&Portion>) -> Failure 
 
 fn transactional_id(id: &str) -> TransactionalId {
     TransactionalId(StrBytes::from_string(id.to_owned()))
-}
-
-fn now_ms() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -122,7 +122,7 @@ impl Bed {
                 settling: Duration::from_millis(500),
                 transactional_id: "ferry-test-0".into(),
                 progress_topic: topic("ferry-progress"),
-                state_path: self.folder.path().join("copy.json"),
+                state: ferry_copy::storage::FileStorage::at(self.folder.path().join("copy.json")),
             },
             until: Until::CaughtUp,
         }

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::Instant;
 
 /// What a request gets: its answer without the length, from the correlation id on.
@@ -54,7 +54,7 @@ pub(super) struct InFlight {
     limit: usize,
     slots: Arc<Semaphore>,
     open: AtomicBool,
-    closed: watch::Sender<bool>,
+    closed: Notify,
     state: Mutex<State>,
 }
 
@@ -83,7 +83,7 @@ impl InFlight {
             limit,
             slots: Arc::new(Semaphore::new(limit)),
             open: AtomicBool::new(true),
-            closed: watch::Sender::new(false),
+            closed: Notify::new(),
             state: Mutex::default(),
         }
     }
@@ -98,9 +98,11 @@ impl InFlight {
 
     /// Resolves once the connection is closed.
     pub(super) async fn closed(&self) {
-        let mut closed = self.closed.subscribe();
-        // The sender lives as long as `self`.
-        let _ = closed.wait_for(|closed| *closed).await;
+        let closed = self.closed.notified();
+        // Whoever closes it later wakes this up; whoever did before has said so already.
+        if self.is_open() {
+            closed.await;
+        }
     }
 
     /// A place in the table.
@@ -217,7 +219,7 @@ impl InFlight {
             };
             let _ = waiting.reply.send(Err(error));
         }
-        self.closed.send_replace(true);
+        self.closed.notify_waiters();
     }
 
     /// The error of a request that the end of the connection left unanswered.

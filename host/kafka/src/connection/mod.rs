@@ -61,8 +61,8 @@ impl Connection {
         let in_flight = Arc::new(InFlight::new(peer, IN_FLIGHT_MAX));
         // Bounded by the slots of `in_flight`: every queued frame holds one.
         let (orders, queue) = mpsc::unbounded_channel();
-        tokio::spawn(reader::run(read, Arc::clone(&in_flight)));
-        tokio::spawn(writer::run(
+        crate::task::spawn(reader::run(read, Arc::clone(&in_flight)));
+        crate::task::spawn(writer::run(
             write,
             queue,
             Arc::clone(&in_flight),

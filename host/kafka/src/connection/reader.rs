@@ -21,6 +21,9 @@ pub(super) async fn run<R: AsyncRead + Unpin>(mut stream: R, in_flight: Arc<InFl
     tokio::pin!(closed);
     loop {
         tokio::select! {
+            biased;
+            () = &mut closed => return,
+            _ = tick.tick() => in_flight.expire(Instant::now()),
             frame = frames.next(&mut stream) => {
                 let read = frame.map_err(reason).and_then(|frame| in_flight.answer(frame));
                 if let Err(reason) = read {
@@ -28,8 +31,6 @@ pub(super) async fn run<R: AsyncRead + Unpin>(mut stream: R, in_flight: Arc<InFl
                     return;
                 }
             }
-            _ = tick.tick() => in_flight.expire(Instant::now()),
-            () = &mut closed => return,
         }
     }
 }

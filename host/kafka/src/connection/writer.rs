@@ -59,6 +59,7 @@ pub(super) async fn run<W: AsyncWrite + Unpin + Send>(
         renewal: None,
     };
     let ended = tokio::select! {
+        biased;
         ended = writer.serve(orders) => ended,
         () = in_flight.closed() => return,
     };

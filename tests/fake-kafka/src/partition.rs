@@ -1,0 +1,214 @@
+//! One partition: leader, replicas, high watermark, appends.
+
+use crate::batch::Batch;
+use crate::log::Log;
+use crate::producers::Verdict;
+use std::collections::BTreeMap;
+
+/// Kafka's codes that an append may be answered with.
+pub(crate) const NOT_ENOUGH_REPLICAS: i16 = 19;
+
+/// One partition of a topic.
+#[derive(Debug, Clone)]
+pub(crate) struct Partition {
+    pub(crate) leader: Option<i32>,
+    pub(crate) epoch: i32,
+    /// How far each replica's log reaches.
+    replicas: BTreeMap<i32, Replica>,
+    pub(crate) log: Log,
+    high_watermark: i64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Replica {
+    end: i64,
+    in_sync: bool,
+}
+
+impl Partition {
+    /// A partition with these replicas, of which those that live are in sync; all while none lives.
+    pub(crate) fn new(replicas: &[i32], alive: &[i32]) -> Self {
+        let lives = |broker: &i32| alive.contains(broker);
+        let replica = |broker: &i32| Replica {
+            end: 0,
+            in_sync: alive.is_empty() || lives(broker),
+        };
+        let mut partition = Self {
+            leader: replicas.iter().copied().find(lives),
+            epoch: 0,
+            replicas: replicas
+                .iter()
+                .map(|broker| (*broker, replica(broker)))
+                .collect(),
+            log: Log::default(),
+            high_watermark: 0,
+        };
+        partition.log.begin_epoch(0);
+        partition
+    }
+
+    pub(crate) fn replicas(&self) -> impl Iterator<Item = i32> {
+        self.replicas.keys().copied()
+    }
+
+    pub(crate) fn in_sync(&self) -> impl Iterator<Item = i32> {
+        self.replicas
+            .iter()
+            .filter(|(_, replica)| replica.in_sync)
+            .map(|(broker, _)| *broker)
+    }
+
+    pub(crate) fn high_watermark(&self) -> i64 {
+        self.high_watermark
+    }
+
+    /// Where a reader of committed records must stop.
+    pub(crate) fn last_stable(&self) -> i64 {
+        let open = self.log.producers.first_open();
+        open.unwrap_or(i64::MAX).min(self.high_watermark)
+    }
+
+    /// Appends what a producer sent, or says why not. A batch that is there already is answered with
+    /// its place.
+    pub(crate) fn produce(
+        &mut self,
+        batch: Batch,
+        bytes_max: usize,
+        in_sync_min: usize,
+    ) -> Result<i64, i16> {
+        batch.validate(bytes_max)?;
+        if self.in_sync().count() < in_sync_min {
+            return Err(NOT_ENOUGH_REPLICAS);
+        }
+        if batch.producer_id >= 0
+            && let Verdict::Duplicate(offset) = self.log.producers.judge(&batch)?
+        {
+            return Ok(offset);
+        }
+        Ok(self.append(batch))
+    }
+
+    /// Appends without asking.
+    pub(crate) fn append(&mut self, batch: Batch) -> i64 {
+        let (end, epoch) = (self.log.end(), self.epoch);
+        let base = self.log.append(batch, end, epoch);
+        self.leader_appended();
+        base
+    }
+
+    /// Appends at `offset`, behind a hole.
+    pub(crate) fn append_at(&mut self, batch: Batch, offset: i64) {
+        self.log.append(batch, offset, self.epoch);
+        self.leader_appended();
+    }
+
+    fn leader_appended(&mut self) {
+        let end = self.log.end();
+        if let Some(leader) = self
+            .leader
+            .and_then(|leader| self.replicas.get_mut(&leader))
+        {
+            leader.end = end;
+        }
+        self.advance();
+    }
+
+    /// The follower has fetched everything up to `end`.
+    pub(crate) fn replicated(&mut self, broker: i32, end: i64, epoch: i32) {
+        if epoch != self.epoch || Some(broker) == self.leader {
+            return;
+        }
+        let log_end = self.log.end();
+        if let Some(replica) = self.replicas.get_mut(&broker) {
+            replica.end = replica.end.max(end.min(log_end));
+            if replica.end == log_end {
+                replica.in_sync = true;
+            }
+        }
+        self.advance();
+    }
+
+    /// Has every replica that lives fetch at once, as a producer waits for that asks for all of them.
+    pub(crate) fn replicate_at_once(&mut self, alive: &[i32]) {
+        let (end, epoch) = (self.log.end(), self.epoch);
+        for broker in alive {
+            self.replicated(*broker, end, epoch);
+        }
+    }
+
+    fn advance(&mut self) {
+        let least = self
+            .replicas
+            .values()
+            .filter(|replica| replica.in_sync)
+            .map(|replica| replica.end)
+            .min();
+        if let Some(least) = least {
+            self.high_watermark = self.high_watermark.max(least);
+        }
+    }
+
+    /// A broker is gone: it is out of sync, and another one leads where it led.
+    pub(crate) fn lose(&mut self, broker: i32, alive: &[i32]) {
+        let others = self.in_sync().filter(|other| *other != broker).count();
+        // The last one in sync stays on the list: only it may lead again.
+        if others > 0
+            && let Some(replica) = self.replicas.get_mut(&broker)
+        {
+            replica.in_sync = false;
+        }
+        if self.leader == Some(broker) {
+            self.leader = None;
+            self.elect(alive);
+        }
+        self.advance();
+    }
+
+    /// A broker is back.
+    pub(crate) fn regain(&mut self, broker: i32, alive: &[i32]) {
+        if self.leader.is_none() && self.replicas.contains_key(&broker) {
+            self.elect(alive);
+        }
+    }
+
+    /// Elects the first living replica that is in sync.
+    pub(crate) fn elect(&mut self, alive: &[i32]) {
+        let next = self.in_sync().find(|broker| alive.contains(broker));
+        if let Some(next) = next {
+            self.lead(next);
+        }
+    }
+
+    /// Makes `broker` the leader; what only others have is lost.
+    pub(crate) fn lead(&mut self, broker: i32) {
+        let Some(replica) = self.replicas.get_mut(&broker) else {
+            return;
+        };
+        replica.in_sync = true;
+        let end = replica.end;
+        self.leader = Some(broker);
+        self.epoch += 1;
+        self.log.truncate(end);
+        let end = self.log.end();
+        for replica in self.replicas.values_mut() {
+            replica.end = replica.end.min(end);
+        }
+        self.high_watermark = self.high_watermark.min(end);
+        self.log.begin_epoch(self.epoch);
+        self.advance();
+    }
+
+    /// Takes away the end of the log at every replica, acknowledged or not: what an unclean election
+    /// or a lost disk does.
+    pub(crate) fn lose_end(&mut self, end: i64) {
+        self.log.truncate(end);
+        let end = self.log.end();
+        for replica in self.replicas.values_mut() {
+            replica.end = replica.end.min(end);
+        }
+        self.high_watermark = self.high_watermark.min(self.log.end());
+        self.epoch += 1;
+        self.log.begin_epoch(self.epoch);
+        self.advance();
+    }
+}
