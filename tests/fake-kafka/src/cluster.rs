@@ -370,13 +370,13 @@ impl FakeKafka {
         self.shared.lock().contents(topic, index)
     }
 
-    /// Producer id and first offset of the aborted transactions in a partition.
+    /// Producer id and first offset of the aborted transactions whose markers are in a partition.
     #[must_use]
     pub fn aborted(&self, topic: &str, index: i32) -> Vec<(i64, i64)> {
         let core = self.shared.lock();
         let log = core.partition(topic, index).map(|partition| &partition.log);
         log.into_iter()
-            .flat_map(|log| log.aborted_in(0, i64::MAX))
+            .flat_map(|log| log.aborted_in(log.start, i64::MAX))
             .map(|aborted| (aborted.producer_id, aborted.first_offset))
             .collect()
     }

@@ -150,9 +150,12 @@ impl Log {
             .filter(move |aborted| aborted.last_offset >= from && aborted.first_offset < below)
     }
 
-    /// The greatest epoch that is not above `epoch`, and where it ends (KIP-101).
+    /// The greatest epoch that is not above `epoch`, and where it ends (KIP-101). An epoch below all
+    /// that are known ends where the first of them begins (Apache Kafka, `LeaderEpochFileCache`).
     pub(crate) fn epoch_end(&self, epoch: i32) -> Option<(i32, i64)> {
-        let at = self.epochs.iter().rposition(|(known, _)| *known <= epoch)?;
+        let Some(at) = self.epochs.iter().rposition(|(known, _)| *known <= epoch) else {
+            return self.epochs.first().map(|(_, begun)| (epoch, *begun));
+        };
         let end = self
             .epochs
             .get(at + 1)

@@ -90,6 +90,7 @@ pub(crate) fn committed(log: &Bytes, start: i64, aborted: &[(i64, i64)]) -> Vec<
     let mut seen = Vec::new();
     let mut rest = &log[..];
     let mut open: Vec<i64> = Vec::new();
+    let mut upcoming = aborted.to_vec();
     while rest.len() >= HEADER_BYTES {
         let total = 12 + u32::from_be_bytes([rest[8], rest[9], rest[10], rest[11]]) as usize;
         let (batch, more) = rest.split_at(total.min(rest.len()));
@@ -97,12 +98,17 @@ pub(crate) fn committed(log: &Bytes, start: i64, aborted: &[(i64, i64)]) -> Vec<
         let base = i64_at(batch, 0);
         let attributes = i16::from_be_bytes([batch[21], batch[22]]);
         let producer_id = i64_at(batch, 43);
+        // A transaction may have begun before what is left of the log.
+        upcoming.retain(|(producer, first)| {
+            let begun = *first <= base;
+            if begun {
+                open.push(*producer);
+            }
+            !begun
+        });
         if attributes & CONTROL != 0 {
             open.retain(|id| *id != producer_id);
             continue;
-        }
-        if aborted.contains(&(producer_id, base)) {
-            open.push(producer_id);
         }
         if attributes & TRANSACTIONAL != 0 && open.contains(&producer_id) {
             continue;

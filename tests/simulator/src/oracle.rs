@@ -76,6 +76,26 @@ impl Place<'_> {
         Ok(())
     }
 
+    /// What is at both sides, for people.
+    pub(crate) fn both_sides(&self) -> String {
+        let side = |cluster: &FakeKafka, name: &str| {
+            let log = cluster.contents(name, self.partition).unwrap_or_default();
+            let ends = cluster.ends(name, self.partition);
+            let aborted = cluster.aborted(name, self.partition);
+            let start = ends.map_or(0, |ends| ends.log_start);
+            let records = committed(&log, start, &aborted);
+            format!("{ends:?}, aborted {aborted:?}, {records:?}")
+        };
+        let (source, target) = (&self.plan.name, self.plan.target());
+        format!(
+            "source {}\ntarget {}\nexpected from {}: {:?}",
+            side(self.source, source),
+            side(self.target, &target),
+            self.history.start,
+            self.history.all()
+        )
+    }
+
     fn seen(&self) -> Vec<Seen> {
         let name = self.plan.target();
         let log = self

@@ -571,6 +571,10 @@ impl World {
                     if kept && self.must_see.contains(&place) && self.schedule.undisturbed() {
                         return Err(format!("{wrong}, which the worker had to see itself"));
                     }
+                    if self.schedule.evidence_gone(topic, partition) {
+                        again.insert(topic);
+                        continue;
+                    }
                     self.verification_finds(outcome).await.map_err(|reason| {
                         format!("{wrong}, and the worker does not say so: {reason}")
                     })?;
@@ -651,7 +655,13 @@ impl World {
             }
             self.place(outcome, topic, partition)
                 .complete()
-                .map_err(|wrong| format!("{} copied again: {wrong}", outcome.source))?;
+                .map_err(|wrong| {
+                    tracing::info!("{}", self.place(outcome, topic, partition).both_sides());
+                    format!(
+                        "{} ({:?}) copied again: {wrong}",
+                        outcome.source, outcome.mode
+                    )
+                })?;
             self.outcome.recopied += 1;
         }
         Ok(())

@@ -226,6 +226,21 @@ impl Schedule {
         self.lingers_at_most > SETTLING || jumps
     }
 
+    /// Whether the source lost the end of a log and what took its place was deleted later: where the
+    /// worker was killed in between, nothing is left that anybody could compare with.
+    pub(crate) fn evidence_gone(&self, topic: usize, partition: i32) -> bool {
+        let here = |t: usize, p: i32| (t, p) == (topic, partition);
+        let mut events = self.events.iter().map(|event| &event.what);
+        let lost = events.any(|what| {
+            matches!(what, Happening::SourceTruncated { topic, partition, .. } if here(*topic, *partition))
+        });
+        let killed = self.has(Fault::WorkerKilled) || self.has(Fault::WorkerReplaced);
+        lost && killed
+            && events.any(|what| {
+                matches!(what, Happening::SourceExpired { topic, partition, .. } if here(*topic, *partition))
+            })
+    }
+
     /// Whether nothing goes wrong but that somebody else writes.
     pub(crate) fn undisturbed(&self) -> bool {
         let harmless = |fault| {

@@ -1,7 +1,7 @@
 //! One fetch from one broker of the source.
 
 use super::event::{Fetched, Index, SourceEnds};
-use crate::append::{Preparation, prepare};
+use crate::append::{Bounds, Preparation, prepare_within};
 use ferry_kafka::client::Client;
 use ferry_kafka::error_code::ErrorCode;
 use ferry_kafka::pool::Lane;
@@ -197,6 +197,10 @@ fn read(data: PartitionData, how: Preparation) -> Fetched {
         high_watermark: data.high_watermark,
         last_stable: data.last_stable_offset,
     };
-    let prepared = prepare(data.records.unwrap_or_default(), aborted, how);
+    let bounds = Bounds {
+        source_end: ends.high_watermark,
+        ..Bounds::UNKNOWN
+    };
+    let prepared = prepare_within(data.records.unwrap_or_default(), aborted, how, bounds);
     Fetched::Records { ends, prepared }
 }

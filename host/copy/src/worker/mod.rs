@@ -155,6 +155,8 @@ pub(crate) struct Worker {
     last_report: Instant,
     last_checkpoint: Instant,
     changed: bool,
+    /// Partitions that the state file says have stopped.
+    halted_written: usize,
     /// A checkpoint failed: nothing new is begun, since it could not be remembered.
     failed: Option<CopyError>,
 }
@@ -219,7 +221,13 @@ impl Worker {
     }
 
     fn on_tick(&mut self) -> Result<(), CopyError> {
-        if self.changed && self.last_checkpoint.elapsed() >= CHECKPOINT_EVERY {
+        if !self.changed {
+            return Ok(());
+        }
+        // Why a partition stopped must not be forgotten.
+        let halted = self.partitions.iter().filter(|t| t.halted().is_some());
+        let stopped = halted.count() != self.halted_written;
+        if stopped || self.last_checkpoint.elapsed() >= CHECKPOINT_EVERY {
             self.checkpoint()?;
         }
         Ok(())
@@ -238,10 +246,12 @@ impl Worker {
 
     /// Writes down how far every partition has come.
     fn checkpoint(&mut self) -> Result<(), CopyError> {
+        self.halted_written = 0;
         for tracked in &self.partitions {
             let copied_to = tracked.copied_to();
             let mark = tracked.epoch_mark();
             let halted = tracked.halted().cloned();
+            self.halted_written += usize::from(halted.is_some());
             let remembered = self.state.partition_mut(&tracked.job.source);
             // While a partition is being settled its position is not known yet.
             if copied_to > 0 || halted.is_some() {

@@ -5,6 +5,7 @@ use super::event::{Event, Index, Settled, SourceEnds};
 use crate::partition::exact::TargetEnd;
 use crate::planted::{Bug, made};
 use ferry_kafka::client::Client;
+use ferry_model::identity::BrokerId;
 use ferry_model::name::TopicPartition;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -44,6 +45,10 @@ pub(crate) async fn settle(
         let partitions: Vec<_> = open.iter().map(|u| u.target.clone()).collect();
         let now = Instant::now();
         let ends = cluster::log_ends(target, &partitions).await;
+        for partition in &partitions {
+            let leader = target.leader(partition).map(|leader| leader.broker);
+            watch.look(partition, leader, ends.get(partition), now);
+        }
         let (settled, moving): (Vec<_>, Vec<_>) = open
             .into_iter()
             .partition(|u| watch.stands_still(&u.target, ends.get(&u.target), now, still));
@@ -72,12 +77,57 @@ pub(crate) async fn settle(
 /// Since when ends have stood where they stand.
 #[derive(Debug, Default)]
 struct Watch {
-    since: HashMap<TopicPartition, (i64, Instant)>,
+    seen: HashMap<TopicPartition, Seen>,
+    /// When a broker was last seen to wait for its followers.
+    waited: HashMap<Option<BrokerId>, Instant>,
+}
+
+#[derive(Debug)]
+struct Seen {
+    log_end: i64,
+    high_watermark: i64,
+    leader: Option<BrokerId>,
+    /// Since when the log has ended at `log_end`, replicated.
+    still_since: Instant,
 }
 
 impl Watch {
-    fn stands_still(
+    /// Takes in what was read of one partition at `now`.
+    ///
+    /// A broker works on one request of a connection after the other. One that waits for followers
+    /// holds up those behind it, which may be for partitions whose ends stand still meanwhile: they
+    /// are not settled before the broker waits no more.
+    fn look(
         &mut self,
+        partition: &TopicPartition,
+        leader: Option<BrokerId>,
+        ends: Option<&LogEnds>,
+        now: Instant,
+    ) {
+        let Some(ends) = ends else {
+            self.seen.remove(partition);
+            return;
+        };
+        let before = self.seen.get(partition);
+        let replicated = ends.log_end == ends.high_watermark;
+        let stuck = before.is_none_or(|seen| seen.high_watermark == ends.high_watermark);
+        if !replicated && stuck {
+            self.waited.insert(leader, now);
+        }
+        let still_since = before
+            .filter(|seen| replicated && seen.log_end == ends.log_end)
+            .map_or(now, |seen| seen.still_since);
+        let seen = Seen {
+            log_end: ends.log_end,
+            high_watermark: ends.high_watermark,
+            leader,
+            still_since,
+        };
+        self.seen.insert(partition.clone(), seen);
+    }
+
+    fn stands_still(
+        &self,
         partition: &TopicPartition,
         ends: Option<&LogEnds>,
         now: Instant,
@@ -86,18 +136,16 @@ impl Watch {
         if made(Bug::NeverSettles) && ends.is_some() {
             return true;
         }
-        let Some(ends) = ends.filter(|ends| ends.log_end == ends.high_watermark) else {
-            self.since.remove(partition);
+        let Some(seen) = self.seen.get(partition) else {
             return false;
         };
-        let since = self
-            .since
-            .entry(partition.clone())
-            .or_insert((ends.log_end, now));
-        if since.0 != ends.log_end {
-            *since = (ends.log_end, now);
-        }
-        now.duration_since(since.1) >= still
+        let for_long = |since: Instant| now.duration_since(since) >= still;
+        seen.log_end == seen.high_watermark
+            && for_long(seen.still_since)
+            && self
+                .waited
+                .get(&seen.leader)
+                .is_none_or(|waited| for_long(*waited))
     }
 }
 

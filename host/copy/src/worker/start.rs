@@ -83,6 +83,7 @@ pub(super) async fn open(
         last_report: now,
         last_checkpoint: now,
         changed: true,
+        halted_written: 0,
         failed: None,
     };
     worker.on_leaders(true);
