@@ -28,15 +28,13 @@ macro_rules! apis {
                     apis!(@$throttle response)
                 }
 
-                $(
-                    fn encode_body(
-                        &self,
-                        version: i16,
-                        frame: &mut crate::frame::FrameBuilder,
-                    ) -> Result<(), crate::frame::EncodeError> {
-                        $body(self, version, frame)
-                    }
-                )?
+                fn encode_body(
+                    &self,
+                    version: i16,
+                    frame: &mut crate::frame::FrameBuilder,
+                ) -> Result<(), crate::frame::EncodeError> {
+                    apis!(@body self, version, frame $(, $body)?)
+                }
             }
         )+
 
@@ -52,6 +50,12 @@ macro_rules! apis {
                 _ => Effect::Writes,
             }
         }
+    };
+    (@body $request:ident, $version:ident, $frame:ident, $body:path) => {
+        $body($request, $version, $frame)
+    };
+    (@body $request:ident, $version:ident, $frame:ident) => {
+        crate::request::encode_message($request, $version, $frame)
     };
     (@throttled $response:ident) => { $response.throttle_time_ms };
     (@never $response:ident) => {{ let _ = $response; 0 }};

@@ -2,6 +2,7 @@
 //! precisely where it failed.
 
 use crate::api_versions::BrokerVersions;
+use crate::buffers::Buffers;
 use crate::connect_error::{ConnectCause, ConnectError, Stage};
 use crate::connection::{Connection, Options};
 use crate::diagnosis::{diagnose, diagnose_tls};
@@ -41,6 +42,7 @@ pub(crate) struct Dialer {
     side: Side,
     tls: Option<Arc<ClientConfig>>,
     network: Option<Arc<dyn Network>>,
+    buffers: Buffers,
 }
 
 /// One attempt.
@@ -61,6 +63,7 @@ impl Dialer {
             side,
             tls,
             network: None,
+            buffers: Buffers::default(),
         }
     }
 
@@ -75,6 +78,7 @@ impl Dialer {
             side,
             tls: None,
             network: Some(network),
+            buffers: Buffers::default(),
         }
     }
 
@@ -134,6 +138,7 @@ impl Dialer {
         let options = Options {
             client_id: StrBytes::from_string(self.settings.client_id.clone()),
             request_timeout: self.settings.request_timeout,
+            buffers: self.buffers.clone(),
             throttle,
         };
         let peer = attempt.peer.clone();

@@ -1,8 +1,9 @@
 //! Cutting a stream of bytes into frames.
 //!
-//! A large frame is read straight into memory of its own length, so that its record batches can be
+//! A large frame is read straight into a buffer of its own, so that its record batches can be
 //! handed on as slices of it. Small frames share one buffer.
 
+use crate::buffers::Buffers;
 use crate::frame::RESPONSE_BYTES_MAX;
 use bytes::{BufMut, Bytes, BytesMut};
 use std::io;
@@ -25,6 +26,7 @@ pub(crate) enum FrameError {
 /// Reads frames; may be dropped and called again between any two bytes.
 #[derive(Debug, Default)]
 pub(crate) struct FrameReader {
+    buffers: Buffers,
     ahead: BytesMut,
     body: Option<Body>,
 }
@@ -32,11 +34,19 @@ pub(crate) struct FrameReader {
 /// A frame that is longer than what was read ahead.
 #[derive(Debug)]
 struct Body {
-    bytes: BytesMut,
+    bytes: Vec<u8>,
     missing: usize,
 }
 
 impl FrameReader {
+    /// A reader that puts large frames into `buffers`.
+    pub(crate) fn new(buffers: Buffers) -> Self {
+        Self {
+            buffers,
+            ..Self::default()
+        }
+    }
+
     /// The next frame, without its length.
     ///
     /// Cancel safe: what was read stays in the reader.
@@ -59,7 +69,7 @@ impl FrameReader {
                 }
             }
             if let Some(body) = self.body.take() {
-                return Ok(body.bytes.freeze());
+                return Ok(self.buffers.lend(body.bytes));
             }
             if let Some(frame) = self.cut()? {
                 return Ok(frame);
@@ -91,7 +101,7 @@ impl FrameReader {
             return Ok(Some(frame.split_off(4).freeze()));
         }
         if 4 + length > READ_AHEAD_BYTES {
-            let mut bytes = BytesMut::with_capacity(length);
+            let mut bytes = self.buffers.take(length);
             bytes.extend_from_slice(&self.ahead[4..]);
             let missing = length - bytes.len();
             self.ahead.clear();

@@ -5,15 +5,24 @@
 //! here, and the records stay where they are. A test compares with `kafka-protocol` byte by byte.
 
 use crate::frame::{EncodeError, FrameBuilder};
-use bytes::{BufMut, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::messages::ProduceRequest;
-use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 
 /// From this version on the message uses compact encodings and tagged fields (KIP-482).
 const FLEXIBLE_FROM: i16 = 9;
 
 /// From this version on topics are named by id; not in the table of versions.
 const TOPIC_IDS_FROM: i16 = 13;
+
+/// The fields before the topics.
+pub(crate) struct Front<'a> {
+    pub(crate) transactional_id: Option<&'a [u8]>,
+    pub(crate) acks: i16,
+    pub(crate) timeout_ms: i32,
+}
+
+/// The records of one partition: a few bytes that are copied, and the rest, which is not.
+pub(crate) type Records<'a> = Option<(&'a [u8], &'a Bytes)>;
 
 /// Writes `request` in `version`.
 ///
@@ -25,7 +34,36 @@ pub(crate) fn encode(
     version: i16,
     frame: &mut FrameBuilder,
 ) -> Result<(), EncodeError> {
-    if request.acks == 0 {
+    let front = Front {
+        transactional_id: request.transactional_id.as_ref().map(|id| id.0.as_bytes()),
+        acks: request.acks,
+        timeout_ms: request.timeout_ms,
+    };
+    let topics = request.topic_data.iter().map(|topic| {
+        let partitions = topic.partition_data.iter().map(|partition| {
+            let records = partition.records.as_ref().map(|records| (&[][..], records));
+            (partition.index, records)
+        });
+        (topic.name.0.as_bytes(), partitions)
+    });
+    encode_parts(&front, topics, version, frame)
+}
+
+/// Writes a request that is given in its parts: topics with their partitions.
+///
+/// # Errors
+/// Those of [`encode`].
+pub(crate) fn encode_parts<'a, T, P>(
+    front: &Front<'_>,
+    topics: T,
+    version: i16,
+    frame: &mut FrameBuilder,
+) -> Result<(), EncodeError>
+where
+    T: ExactSizeIterator<Item = (&'a [u8], P)>,
+    P: ExactSizeIterator<Item = (i32, Records<'a>)>,
+{
+    if front.acks == 0 {
         return Err(EncodeError::Field(
             "acks=0: brokers never answer such a request".to_owned(),
         ));
@@ -37,46 +75,38 @@ pub(crate) fn encode(
     }
     let flexible = version >= FLEXIBLE_FROM;
     let buffer = frame.buffer(64);
-    let id = request.transactional_id.as_ref().map(|id| id.0.as_bytes());
-    put_nullable_string(buffer, id, flexible)?;
-    buffer.put_i16(request.acks);
-    buffer.put_i32(request.timeout_ms);
-    put_count(buffer, request.topic_data.len(), flexible)?;
-    for topic in &request.topic_data {
-        put_topic(topic, flexible, frame)?;
-    }
-    put_no_tags(frame.buffer(1), flexible);
-    Ok(())
-}
-
-fn put_topic(
-    topic: &TopicProduceData,
-    flexible: bool,
-    frame: &mut FrameBuilder,
-) -> Result<(), EncodeError> {
-    let buffer = frame.buffer(topic.name.len() + 16);
-    put_nullable_string(buffer, Some(topic.name.0.as_bytes()), flexible)?;
-    put_count(buffer, topic.partition_data.len(), flexible)?;
-    for partition in &topic.partition_data {
-        put_partition(partition, flexible, frame)?;
+    put_nullable_string(buffer, front.transactional_id, flexible)?;
+    buffer.put_i16(front.acks);
+    buffer.put_i32(front.timeout_ms);
+    put_count(buffer, topics.len(), flexible)?;
+    for (name, partitions) in topics {
+        let buffer = frame.buffer(name.len() + 16);
+        put_nullable_string(buffer, Some(name), flexible)?;
+        put_count(buffer, partitions.len(), flexible)?;
+        for (index, records) in partitions {
+            put_partition(index, records, flexible, frame)?;
+        }
+        put_no_tags(frame.buffer(1), flexible);
     }
     put_no_tags(frame.buffer(1), flexible);
     Ok(())
 }
 
 fn put_partition(
-    partition: &PartitionProduceData,
+    index: i32,
+    records: Records<'_>,
     flexible: bool,
     frame: &mut FrameBuilder,
 ) -> Result<(), EncodeError> {
     let buffer = frame.buffer(16);
-    buffer.put_i32(partition.index);
-    match (&partition.records, flexible) {
+    buffer.put_i32(index);
+    match (records, flexible) {
         (None, true) => put_varint(buffer, 0),
         (None, false) => buffer.put_i32(-1),
-        (Some(records), _) => {
-            put_count(buffer, records.len(), flexible)?;
-            frame.append(records);
+        (Some((front, rest)), _) => {
+            put_count(buffer, front.len() + rest.len(), flexible)?;
+            buffer.extend_from_slice(front);
+            frame.append(rest);
         }
     }
     put_no_tags(frame.buffer(1), flexible);
@@ -137,7 +167,7 @@ fn put_varint(buffer: &mut BytesMut, mut value: u32) {
 mod tests {
     use super::*;
     use crate::frame::{Frame, SHARED_BYTES_MIN};
-    use bytes::Bytes;
+    use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
     use kafka_protocol::messages::{RequestHeader, TopicName, TransactionalId};
     use kafka_protocol::protocol::{Encodable, HeaderVersion, StrBytes};
 

@@ -31,7 +31,7 @@ pub enum Effect {
 
 /// A request that this client can send. Implemented for the messages of `kafka-protocol` in the
 /// table of `api_versions.rs`, which bounds the versions.
-pub trait Request: Encodable + HeaderVersion + Send + Sync {
+pub trait Request: HeaderVersion + Send + Sync {
     /// The answer.
     type Response: Decodable + HeaderVersion + Send + 'static;
     /// The API.
@@ -48,9 +48,16 @@ pub trait Request: Encodable + HeaderVersion + Send + Sync {
     ///
     /// # Errors
     /// [`EncodeError`] where a field can't be expressed in `version`.
-    fn encode_body(&self, version: i16, frame: &mut FrameBuilder) -> Result<(), EncodeError> {
-        let length = self.compute_size(version).map_err(EncodeError::field)?;
-        let buffer = frame.buffer(length);
-        self.encode(buffer, version).map_err(EncodeError::field)
-    }
+    fn encode_body(&self, version: i16, frame: &mut FrameBuilder) -> Result<(), EncodeError>;
+}
+
+/// Writes a body as `kafka-protocol` does.
+pub(crate) fn encode_message<M: Encodable>(
+    message: &M,
+    version: i16,
+    frame: &mut FrameBuilder,
+) -> Result<(), EncodeError> {
+    let length = message.compute_size(version).map_err(EncodeError::field)?;
+    let buffer = frame.buffer(length);
+    message.encode(buffer, version).map_err(EncodeError::field)
 }

@@ -226,16 +226,20 @@ impl Schedule {
         self.lingers_at_most > SETTLING || jumps
     }
 
-    /// Whether the source lost the end of a log and what took its place was deleted later: where the
-    /// worker was killed in between, nothing is left that anybody could compare with.
+    /// Whether the source lost the end of a log, or somebody else wrote to the target, and what could
+    /// be compared with it was deleted at the source later: where the worker did not see it, nothing
+    /// is left that anybody could.
     pub(crate) fn evidence_gone(&self, topic: usize, partition: i32) -> bool {
         let here = |t: usize, p: i32| (t, p) == (topic, partition);
         let mut events = self.events.iter().map(|event| &event.what);
-        let lost = events.any(|what| {
-            matches!(what, Happening::SourceTruncated { topic, partition, .. } if here(*topic, *partition))
+        let lost = events.any(|what| match what {
+            Happening::SourceTruncated {
+                topic, partition, ..
+            }
+            | Happening::OtherWriter { topic, partition } => here(*topic, *partition),
+            _ => false,
         });
-        let killed = self.has(Fault::WorkerKilled) || self.has(Fault::WorkerReplaced);
-        lost && killed
+        lost && !self.undisturbed()
             && events.any(|what| {
                 matches!(what, Happening::SourceExpired { topic, partition, .. } if here(*topic, *partition))
             })

@@ -44,14 +44,27 @@ pub fn append_rewritten(
     producer: Producer,
     base_sequence: i32,
 ) {
+    out.reserve(batch.len());
+    out.put_slice(&rewritten_header(batch, header, producer, base_sequence));
+    out.put_slice(&batch[HEADER_BYTES..]);
+}
+
+/// The header that [`append_rewritten`] puts before the records of `batch`.
+#[must_use]
+pub fn rewritten_header(
+    batch: &[u8],
+    header: &BatchHeader,
+    producer: Producer,
+    base_sequence: i32,
+) -> [u8; HEADER_BYTES] {
     debug_assert_eq!(batch.len(), header.total_bytes);
     debug_assert!(!header.has_gaps(), "a batch with gaps can't pass through");
-    let start = out.len();
     let mut attributes = header.attributes & CODEC_MASK;
     if producer.transactional {
         attributes |= TRANSACTIONAL;
     }
-    out.reserve(batch.len());
+    let mut fresh = [0; HEADER_BYTES];
+    let mut out = &mut fresh[..];
     out.put_i64(0);
     out.put_slice(&batch[8..12]);
     out.put_i32(-1);
@@ -66,9 +79,9 @@ pub fn append_rewritten(
     let checksum = with_new_front(
         header.checksum,
         crc32c::crc32c(&batch[CHECKED_FROM..HEADER_BYTES]),
-        crc32c::crc32c(&out[start + CHECKED_FROM..]),
+        crc32c::crc32c(&fresh[CHECKED_FROM..]),
         batch.len() - HEADER_BYTES,
     );
-    out[start + CHECKSUM_AT..start + CHECKED_FROM].copy_from_slice(&checksum.to_be_bytes());
-    out.put_slice(&batch[HEADER_BYTES..]);
+    fresh[CHECKSUM_AT..CHECKED_FROM].copy_from_slice(&checksum.to_be_bytes());
+    fresh
 }

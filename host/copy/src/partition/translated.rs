@@ -88,6 +88,12 @@ impl TranslatedPartition {
         takes.then_some(self.fetch_next)
     }
 
+    /// The next source offset to fetch, whether or not it can be taken now.
+    #[must_use]
+    pub fn fetch_next(&self) -> i64 {
+        self.fetch_next
+    }
+
     /// Whether something waits for a transaction: records, or a position without records.
     #[must_use]
     pub fn waits(&self) -> Waiting {

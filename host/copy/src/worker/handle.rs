@@ -104,6 +104,8 @@ impl Worker {
         tracked.fetch_after = Some(Instant::now() + FETCH_REST);
         match code {
             ErrorCode::OFFSET_OUT_OF_RANGE if log_start > from => {
+                // What lies before the new start was never fetched: its epoch is not known.
+                tracked.fetched_epoch = None;
                 match &mut tracked.machine {
                     Machine::Exact(machine) => machine.on_source_starts_at(log_start),
                     Machine::Translated { machine, .. } => machine.on_source_starts_at(log_start),

@@ -5,22 +5,21 @@
 
 use super::event::{Count, Event, Index, Produced};
 use crate::batch::encode::EncodedBatch;
-use crate::batch::header::BatchHeader;
-use crate::batch::rewrite::{Producer, append_rewritten, sequence_at};
+use crate::batch::header::{BatchHeader, HEADER_BYTES};
+use crate::batch::rewrite::{Producer, rewritten_header, sequence_at};
 use crate::halt::Halt;
 use crate::partition::exact::Send;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use ferry_kafka::client::Client;
 use ferry_kafka::connection::{Connection, Pending};
 use ferry_kafka::error_code::ErrorCode;
 use ferry_kafka::pool::Lane;
+use ferry_kafka::produce_batches::{ProduceBatches, SplitBatch};
 use ferry_kafka::task;
 use ferry_model::identity::BrokerId;
 use ferry_model::name::TopicPartition;
-use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use kafka_protocol::messages::ProduceResponse;
 use kafka_protocol::messages::produce_response::PartitionProduceResponse;
-use kafka_protocol::messages::{ProduceRequest, ProduceResponse, TopicName as WireTopic};
-use kafka_protocol::protocol::StrBytes;
 use std::collections::HashMap;
 use tokio::sync::mpsc;
 
@@ -79,7 +78,7 @@ async fn send(target: &Client, broker: BrokerId, producer: Producer, order: Orde
     let mut sent = Vec::with_capacity(order.len());
     let mut batches = Vec::with_capacity(order.len());
     for entry in order {
-        let (base, count, bytes) = match encode(&entry.send, producer) {
+        let (base, count, batch) = match encode(&entry.send, producer) {
             Ok(encoded) => encoded,
             Err(reason) => return (everything(sent, entry), Err(reason)),
         };
@@ -88,9 +87,9 @@ async fn send(target: &Client, broker: BrokerId, producer: Producer, order: Orde
             partition: entry.partition.clone(),
             base,
             count,
-            bytes: bytes.len(),
+            bytes: batch.len(),
         });
-        batches.push((entry.partition, bytes));
+        batches.push((entry.partition, batch));
     }
     let request = produce_request(batches, None);
     let pending = match target.connection(broker, Lane::Produce(0)).await {
@@ -118,7 +117,7 @@ fn everything(mut sent: Vec<Sent>, entry: Entry) -> Vec<Sent> {
     sent
 }
 
-fn encode(send: &Send, producer: Producer) -> Result<(i64, Count, Bytes), String> {
+fn encode(send: &Send, producer: Producer) -> Result<(i64, Count, SplitBatch), String> {
     let padding: EncodedBatch;
     let (bytes, header, base): (&Bytes, &BatchHeader, i64) = match send {
         Send::Append(append, base) => (&append.bytes, &append.header, *base),
@@ -128,41 +127,48 @@ fn encode(send: &Send, producer: Producer) -> Result<(i64, Count, Bytes), String
             (&padding.bytes, &padding.header, *base)
         }
     };
-    let mut out = BytesMut::with_capacity(bytes.len());
-    append_rewritten(&mut out, bytes, header, producer, sequence_at(base));
+    let batch = split(bytes, header, producer, sequence_at(base));
     let count = match send {
         Send::Append(..) => Count::Records(header.records_count.into()),
         Send::Padding(..) => Count::Padding(header.records_count.into()),
     };
-    Ok((base, count, out.freeze()))
+    Ok((base, count, batch))
+}
+
+/// The batch in `bytes` with a header of its own and the records where they are.
+pub(crate) fn split(
+    bytes: &Bytes,
+    header: &BatchHeader,
+    producer: Producer,
+    base_sequence: i32,
+) -> SplitBatch {
+    SplitBatch {
+        header: rewritten_header(bytes, header, producer, base_sequence),
+        records: bytes.slice(HEADER_BYTES..),
+    }
 }
 
 /// A produce request with acks=all for `batches`, one per partition.
 pub(crate) fn produce_request(
-    batches: Vec<(TopicPartition, Bytes)>,
+    batches: Vec<(TopicPartition, SplitBatch)>,
     transactional_id: Option<&str>,
-) -> ProduceRequest {
-    let mut topics: Vec<TopicProduceData> = Vec::new();
+) -> ProduceBatches {
+    let mut topics: Vec<(String, Vec<(i32, SplitBatch)>)> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
-    for (partition, bytes) in batches {
+    for (partition, batch) in batches {
         let name = partition.topic.as_str();
         let place = *places.entry(name.to_owned()).or_insert_with(|| {
-            let name = WireTopic(StrBytes::from_string(name.to_owned()));
-            topics.push(TopicProduceData::default().with_name(name));
+            topics.push((name.to_owned(), Vec::new()));
             topics.len() - 1
         });
-        topics[place].partition_data.push(
-            PartitionProduceData::default()
-                .with_index(partition.partition)
-                .with_records(Some(bytes)),
-        );
+        topics[place].1.push((partition.partition, batch));
     }
-    let id = transactional_id.map(|id| StrBytes::from_string(id.to_owned()).into());
-    ProduceRequest::default()
-        .with_acks(-1)
-        .with_timeout_ms(TIMEOUT_MS)
-        .with_transactional_id(id)
-        .with_topic_data(topics)
+    ProduceBatches {
+        transactional_id: transactional_id.map(str::to_owned),
+        acks: -1,
+        timeout_ms: TIMEOUT_MS,
+        topics,
+    }
 }
 
 async fn collect(

@@ -1,11 +1,10 @@
 //! Sending the batches of one transaction to all leaders at once.
 
 use super::event::Index;
-use super::produce::{by_partition, produce_request, refused_for_good};
+use super::produce::{by_partition, produce_request, refused_for_good, split};
 use crate::append::Append;
-use crate::batch::rewrite::{Producer, append_rewritten, sequence_at};
+use crate::batch::rewrite::{Producer, sequence_at};
 use crate::halt::Halt;
-use bytes::BytesMut;
 use ferry_kafka::client::Client;
 use ferry_kafka::connection::Pending;
 use ferry_kafka::error_code::ErrorCode;
@@ -138,17 +137,10 @@ impl<'a> Stream<'a> {
             };
             let append = &out.appends[next];
             let sequence = sequences.entry(out.partition.clone()).or_insert(0);
-            let mut rewritten = BytesMut::with_capacity(append.bytes.len());
-            append_rewritten(
-                &mut rewritten,
-                &append.bytes,
-                &append.header,
-                producer,
-                *sequence,
-            );
+            let batch = split(&append.bytes, &append.header, producer, *sequence);
             *sequence = sequence_at(i64::from(*sequence) + append.records());
-            bytes += rewritten.len();
-            batches.push((out.partition.clone(), rewritten.freeze()));
+            bytes += batch.len();
+            batches.push((out.partition.clone(), batch));
             meant.push((out.index, out.partition.clone(), append.source_first()));
             if next + 1 < out.appends.len() {
                 self.rest.push_back((out, next + 1));

@@ -108,7 +108,10 @@ impl Tracked {
             // A settled end says how far the copy has come, not in which epoch that was.
             Machine::Exact(_) => self.fetched_epoch,
             Machine::Translated { machine, .. } => {
-                self.fetched_epoch.or(machine.committed().source_epoch)
+                let committed = machine.committed();
+                let at_committed = machine.fetch_next() == committed.source_next;
+                let of_committed = committed.source_epoch.filter(|_| at_committed);
+                self.fetched_epoch.or(of_committed)
             }
         }
     }

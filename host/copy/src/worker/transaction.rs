@@ -9,18 +9,18 @@ use super::CopyError;
 use super::cluster;
 use super::event::{Index, TransactionEnd};
 use super::predicted::PredictedEnds;
-use super::produce::{by_partition, produce_request, refused_for_good};
+use super::produce::{by_partition, produce_request, refused_for_good, split};
 use super::sending::{Failure, Outgoing, produce_all};
 use crate::batch::rewrite::Producer;
 use crate::halt::Halt;
 use crate::partition::translated::Taken;
 use crate::progress::{PartitionProgress, ProgressRecord, ProgressTable, progress_batch, runs_of};
 use crate::progress_reader::read_progress;
-use bytes::Bytes;
 use ferry_kafka::client::Client;
 use ferry_kafka::coordinator::CoordinatorKind;
 use ferry_kafka::error_code::ErrorCode;
 use ferry_kafka::pool::Lane;
+use ferry_kafka::produce_batches::SplitBatch;
 use ferry_model::name::{TopicName, TopicPartition};
 use kafka_protocol::messages::add_partitions_to_txn_request::AddPartitionsToTxnTopic;
 use kafka_protocol::messages::{
@@ -312,21 +312,14 @@ impl TransactionalProducer {
         let batch = progress_batch(records, ferry_kafka::task::now_ms())
             .map_err(|error| Failure::Unknown(format!("progress can't be encoded: {error}")))?;
         let sequence = self.sequences.entry(self.progress.clone()).or_insert(0);
-        let mut out = bytes::BytesMut::new();
-        crate::batch::rewrite::append_rewritten(
-            &mut out,
-            &batch.bytes,
-            &batch.header,
-            producer,
-            *sequence,
-        );
+        let split = split(&batch.bytes, &batch.header, producer, *sequence);
         *sequence = crate::batch::rewrite::sequence_at(
             i64::from(*sequence) + i64::from(batch.header.records_count),
         );
-        self.produce_progress(out.freeze()).await
+        self.produce_progress(split).await
     }
 
-    async fn produce_progress(&self, batch: Bytes) -> Result<(), Failure> {
+    async fn produce_progress(&self, batch: SplitBatch) -> Result<(), Failure> {
         let unknown = |error: ferry_kafka::error::KafkaError| Failure::Unknown(error.to_string());
         if self.target.leader(&self.progress).is_none() {
             cluster::refresh(&self.target, vec![self.progress.topic.clone()]).await;

@@ -13,6 +13,7 @@ mod writer;
 pub use pending::Pending;
 
 use crate::api_versions::BrokerVersions;
+use crate::buffers::Buffers;
 use crate::error::{CloseReason, KafkaError, Peer};
 use crate::frame::Frame;
 use crate::request::Request;
@@ -61,7 +62,11 @@ impl Connection {
         let in_flight = Arc::new(InFlight::new(peer, IN_FLIGHT_MAX));
         // Bounded by the slots of `in_flight`: every queued frame holds one.
         let (orders, queue) = mpsc::unbounded_channel();
-        crate::task::spawn(reader::run(read, Arc::clone(&in_flight)));
+        crate::task::spawn(reader::run(
+            read,
+            Arc::clone(&in_flight),
+            options.buffers.clone(),
+        ));
         crate::task::spawn(writer::run(
             write,
             queue,
@@ -236,6 +241,8 @@ pub(crate) struct Options {
     pub(crate) client_id: StrBytes,
     /// How long a request may take.
     pub(crate) request_timeout: Duration,
+    /// Where large answers are put.
+    pub(crate) buffers: Buffers,
     /// Where throttle times of the broker are summed up.
     pub(crate) throttle: ThrottleGauge,
 }

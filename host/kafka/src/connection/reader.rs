@@ -1,6 +1,7 @@
 //! The task that reads answers.
 
 use super::in_flight::InFlight;
+use crate::buffers::Buffers;
 use crate::error::CloseReason;
 use crate::frame_reader::{FrameError, FrameReader};
 use std::io;
@@ -13,8 +14,12 @@ use tokio::time::{Instant, MissedTickBehavior};
 const TICK: Duration = Duration::from_millis(100);
 
 /// Reads until the connection is closed.
-pub(super) async fn run<R: AsyncRead + Unpin>(mut stream: R, in_flight: Arc<InFlight>) {
-    let mut frames = FrameReader::default();
+pub(super) async fn run<R: AsyncRead + Unpin>(
+    mut stream: R,
+    in_flight: Arc<InFlight>,
+    buffers: Buffers,
+) {
+    let mut frames = FrameReader::new(buffers);
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let closed = in_flight.closed();

@@ -29,6 +29,7 @@ fn connect(buffer: usize) -> (Connection, Broker) {
     let options = Options {
         client_id: StrBytes::from_static_str("ferry"),
         request_timeout: Duration::from_secs(30),
+        buffers: Buffers::default(),
         throttle: ThrottleGauge::default(),
     };
     let connection = Connection::start(read, write, Arc::new(peer), options);
