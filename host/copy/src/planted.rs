@@ -9,7 +9,7 @@ pub enum Bug {
     TrustsTheSequence,
     /// The first end of a log that is read is taken for the settled one.
     NeverSettles,
-    /// Wherever a batch was appended is fine.
+    /// Wherever a batch was appended is fine, and wherever a log ends.
     LooksAtNoOffset,
     /// Five batches are on their way, whether or not the broker can remember us.
     AlwaysFiveDeep,

@@ -460,6 +460,9 @@ impl ExactPartition {
     }
 
     fn impossible_end(&self, first: bool, end: &TargetEnd, source_end: i64) -> Option<Halt> {
+        if made(Bug::LooksAtNoOffset) {
+            return None;
+        }
         let sequence_is_ours = end
             .last_sequence
             .is_none_or(|last| end.log_end > 0 && last == sequence_at(end.log_end - 1));
