@@ -2,6 +2,7 @@
 
 use anyhow::{Result, bail};
 use ferry_copy::job::{CopyJob, CopyProgress, CopySettings, OffsetMode, PartitionJob, Until};
+use ferry_copy::partition::exact::Budget;
 use ferry_copy::worker;
 use ferry_model::identity::Side;
 use ferry_model::name::{TopicName, TopicPartition};
@@ -42,6 +43,8 @@ pub(super) async fn run(task: &Task) -> Result<Said> {
         source_topic_id: source.topic_id(&from),
         target_topic_id: target.topic_id(&to),
         mode: mode.clone(),
+        budget: Budget::UNLIMITED,
+        filler: None,
         batch_bytes_max: BATCH_BYTES_MAX,
     });
     let job = CopyJob {

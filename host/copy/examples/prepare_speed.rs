@@ -2,7 +2,7 @@
 //! prepare_speed [CODEC]`. Nothing of Kafka is needed.
 
 use bytes::{Bytes, BytesMut};
-use ferry_copy::append::{Preparation, prepare};
+use ferry_copy::append::{Offsets, Preparation, Prepared, prepare};
 use ferry_copy::batch::codec::Codec;
 use ferry_copy::batch::encode::BatchBuilder;
 use ferry_copy::batch::header::Batch;
@@ -18,7 +18,7 @@ const REPEATS: usize = 5;
 
 const HOW: Preparation = Preparation {
     from: 0,
-    preserve: true,
+    offsets: Offsets::PRESERVE,
     batch_bytes_max: 1 << 20,
 };
 
@@ -93,7 +93,7 @@ fn measure(answers: &[(i64, Bytes)]) -> (Duration, Duration) {
         transactional: false,
     };
     let rewriting = best_of(|| {
-        for append in kept.iter().flat_map(|prepared| &prepared.appends) {
+        for append in kept.iter().flat_map(Prepared::appends) {
             let mut out = BytesMut::with_capacity(append.bytes.len());
             append_rewritten(&mut out, &append.bytes, &append.header, producer, 0);
             std::hint::black_box(&out);

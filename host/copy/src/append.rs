@@ -7,16 +7,20 @@
 
 mod merge;
 mod place;
+mod void;
 
 use crate::batch::aborted::{AbortedFilter, Meaning};
 use crate::batch::codec::Codec;
 use crate::batch::error::BatchError;
-use crate::batch::header::{Batch, BatchHeader, LOG_APPEND_TIME};
+use crate::batch::header::{Batch, BatchHeader};
 use crate::batch::slices::BatchSlices;
 use crate::halt::Halt;
 use bytes::Bytes;
 use merge::Merger;
 use place::Place;
+use std::sync::Arc;
+pub use void::Void;
+use void::VoidRun;
 
 /// A batch smaller than this is merged with its neighbours: what a broker does per batch costs more
 /// than what it does per byte.
@@ -25,6 +29,9 @@ pub const TINY_BATCH_BYTES: usize = 16 * 1024;
 pub const MERGED_BYTES_MAX: usize = 512 * 1024;
 /// Merged batches hold at most this many records.
 pub const MERGED_RECORDS_MAX: i32 = 50_000;
+
+/// Fillers that are made of one answer; the rest is left for the next one.
+pub const FILLERS_MAX: i64 = 1_000_000;
 
 /// A batch to be appended at the target: complete but for base offset, producer and sequence.
 #[derive(Debug, Clone)]
@@ -41,6 +48,8 @@ pub struct Append {
     pub source_epoch: i32,
     /// Whether it is the source's own batch rather than one put together here.
     pub untouched: bool,
+    /// How many of its records are fillers, which stand where the source has none.
+    pub fillers: i64,
 }
 
 impl Append {
@@ -59,6 +68,35 @@ impl Append {
     }
 }
 
+/// What comes next at the target.
+#[derive(Debug, Clone)]
+pub enum Piece {
+    /// Records.
+    Append(Append),
+    /// Offsets that are kept free of records; only where offsets are kept.
+    Void(Void),
+}
+
+impl Piece {
+    /// The source offset behind it.
+    #[must_use]
+    pub fn source_next(&self) -> i64 {
+        match self {
+            Self::Append(append) => append.source_next,
+            Self::Void(void) => void.until,
+        }
+    }
+
+    /// Bytes of its batches.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Append(append) => append.bytes.len(),
+            Self::Void(void) => void.aborted.iter().map(|append| append.bytes.len()).sum(),
+        }
+    }
+}
+
 /// Why offsets can't be kept from some source offset on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Interruption {
@@ -71,8 +109,8 @@ pub struct Interruption {
 /// What one fetched answer of one partition amounts to.
 #[derive(Debug, Default)]
 pub struct Prepared {
-    /// What is to be appended, in order.
-    pub appends: Vec<Append>,
+    /// What is to be written, in order.
+    pub pieces: Vec<Piece>,
     /// The source offset behind everything that was looked at. Markers, aborted records and empty
     /// batches at the end move it beyond the last append.
     pub source_next: i64,
@@ -80,17 +118,47 @@ pub struct Prepared {
     pub source_epoch: Option<i32>,
     /// Where the offsets could not be kept on; only when they were to be.
     pub interruption: Option<Interruption>,
-    /// The answer holds something that can't be copied; all before it is in `appends`.
+    /// The answer holds something that can't be copied; all before it is in `pieces`.
     pub halt: Option<Halt>,
 }
 
+impl Prepared {
+    /// The records that are to be appended, in order.
+    pub fn appends(&self) -> impl Iterator<Item = &Append> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Append(append) => Some(append),
+            Piece::Void(_) => None,
+        })
+    }
+}
+
+/// What becomes of the offsets of records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Offsets {
+    /// Records are put side by side.
+    Translate,
+    /// Every record keeps its offset, and the preparation stops where that is not possible. Offsets
+    /// of markers and of aborted records are kept free. So are those that a cleaner has left without
+    /// a record, unless there is a key for fillers: then a tombstone with that key takes the place
+    /// of each, for the target's cleaner to remove.
+    Preserve {
+        /// The key of fillers.
+        filler: Option<Arc<[u8]>>,
+    },
+}
+
+impl Offsets {
+    /// Every record keeps its offset, without fillers.
+    pub const PRESERVE: Self = Self::Preserve { filler: None };
+}
+
 /// How a fetched answer is to be prepared.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Preparation {
     /// The source offset from which on records are wanted.
     pub from: i64,
-    /// Keep every record at its offset, and stop where that is not possible.
-    pub preserve: bool,
+    /// What becomes of offsets.
+    pub offsets: Offsets,
     /// The largest batch that the target takes (`max.message.bytes`).
     pub batch_bytes_max: usize,
 }
@@ -139,16 +207,19 @@ pub fn prepare_within(
     how: Preparation,
     bounds: Bounds,
 ) -> Prepared {
+    let from = how.from;
     let mut preparer = Preparer {
-        how,
-        position: how.from,
+        position: from,
         epoch: None,
         lone: None,
-        merger: Merger::new(how, bounds, records.len()),
+        void: None,
+        merger: Merger::new(&how, bounds, records.len()),
+        how,
+        bounds,
         lone_lost: false,
     };
     let mut filter = AbortedFilter::new(aborted);
-    let mut place = Place::new(how.from, &bounds);
+    let mut place = Place::new(from, &bounds);
     let mut slices = BatchSlices::new(records);
     let mut ahead = Ahead::of(&mut slices);
     while let Some((batch, converted_from)) = ahead.batch {
@@ -158,7 +229,7 @@ pub fn prepare_within(
                 let wanted = place.check(&batch.header, ahead.offset())?;
                 Ok((wanted, filter.meaning(&batch)?, batch))
             })
-            .map_err(|error| Stop::bad_batch(error.at_least(how.from)))
+            .map_err(|error| Stop::bad_batch(error.at_least(from)))
             .and_then(|(wanted, meaning, batch)| match wanted {
                 true => preparer.take(batch, meaning, converted_from),
                 false => Ok(()),
@@ -202,6 +273,8 @@ impl Ahead {
 enum Stop {
     Halt(Halt),
     Interruption(Interruption),
+    /// What was taken so far is enough for one answer.
+    Enough,
 }
 
 impl Stop {
@@ -216,12 +289,15 @@ impl Stop {
 
 struct Preparer {
     how: Preparation,
+    bounds: Bounds,
     /// The source offset behind everything that was looked at.
     position: i64,
     epoch: Option<i32>,
     /// A batch that could pass but is too small to be sent alone. It waits for another one to be
     /// merged with; if none comes, it passes.
     lone: Option<Batch>,
+    /// Offsets that are to be kept free, behind everything else that was taken.
+    void: Option<VoidRun>,
     merger: Merger,
     /// The batch that waited turned out to be malformed.
     lone_lost: bool,
@@ -237,19 +313,113 @@ impl Preparer {
         converted_from: Option<Codec>,
     ) -> Result<(), Stop> {
         let header = batch.header;
-        if self.how.preserve {
-            self.keeps_offsets(&header, meaning)?;
-        }
-        if meaning == Meaning::Data && header.records_count > 0 {
-            self.take_data(batch, converted_from)?;
+        match self.how.offsets {
+            Offsets::Translate if meaning == Meaning::Data && header.records_count > 0 => {
+                self.take_data(batch, converted_from)?;
+            }
+            Offsets::Translate => {}
+            Offsets::Preserve { .. } => self.take_in_place(batch, meaning, converted_from)?,
         }
         self.position = header.next_offset();
         self.epoch = Some(header.partition_leader_epoch);
         Ok(())
     }
 
+    /// Takes the next batch where every record keeps its offset.
+    fn take_in_place(
+        &mut self,
+        batch: Batch,
+        meaning: Meaning,
+        converted_from: Option<Codec>,
+    ) -> Result<(), Stop> {
+        let header = batch.header;
+        if self.merger.fillers_made() >= FILLERS_MAX {
+            return Err(Stop::Enough);
+        }
+        if header.base_offset > self.position {
+            self.nothing_until(header.base_offset, &header)?;
+            self.position = header.base_offset;
+        }
+        let records = header.records_count > 0;
+        match meaning {
+            Meaning::Data if records => {
+                self.close_void()?;
+                let missing =
+                    header.next_offset() - header.base_offset - i64::from(header.records_count);
+                let reason = match (self.fills(), missing) {
+                    (_, 0) => None,
+                    (false, _) => Some("offsets without records in a batch"),
+                    (true, _) => (missing > FILLERS_MAX)
+                        .then_some("more offsets without records in a batch than are filled"),
+                };
+                if let Some(reason) = reason {
+                    let at = self.position;
+                    return Err(Stop::Interruption(Interruption { at, reason }));
+                }
+                self.take_data(batch, converted_from)
+            }
+            Meaning::Data => self.nothing_until(header.next_offset(), &header),
+            Meaning::Aborted if records && !header.has_gaps() => {
+                self.close_void_before_records()?;
+                self.open_void(&header).records(batch);
+                Ok(())
+            }
+            Meaning::Aborted | Meaning::Marker => {
+                self.open_void(&header).nothing_until(header.next_offset());
+                Ok(())
+            }
+        }
+    }
+
+    fn fills(&self) -> bool {
+        matches!(self.how.offsets, Offsets::Preserve { filler: Some(_) })
+    }
+
+    /// A cleaner left no record from the position up to `until`; `neighbour` is the batch there.
+    fn nothing_until(&mut self, until: i64, neighbour: &BatchHeader) -> Result<(), Stop> {
+        if !self.fills() {
+            self.open_void(neighbour).nothing_until(until);
+            return Ok(());
+        }
+        self.close_void()?;
+        self.merge_lone()?;
+        let reach = until.min(self.position + FILLERS_MAX);
+        self.merger
+            .fill(self.position, reach, neighbour)
+            .map_err(Stop::Halt)?;
+        self.position = reach;
+        match reach < until {
+            true => Err(Stop::Enough),
+            false => Ok(()),
+        }
+    }
+
+    fn open_void(&mut self, header: &BatchHeader) -> &mut VoidRun {
+        let (position, epoch) = (self.position, header.partition_leader_epoch);
+        self.void
+            .get_or_insert_with(|| VoidRun::new(position, epoch))
+    }
+
+    /// Records can't stand behind offsets without any in one transaction.
+    fn close_void_before_records(&mut self) -> Result<(), Stop> {
+        match &self.void {
+            Some(run) if run.whole() => self.close_void(),
+            _ => Ok(()),
+        }
+    }
+
+    fn close_void(&mut self) -> Result<(), Stop> {
+        let Some(run) = self.void.take() else {
+            return Ok(());
+        };
+        self.flush()?;
+        let void = run.close(&self.how, self.bounds).map_err(Stop::Halt)?;
+        self.merger.void(void);
+        Ok(())
+    }
+
     fn take_data(&mut self, batch: Batch, converted_from: Option<Codec>) -> Result<(), Stop> {
-        let passes = converted_from.is_none() && self.passes(&batch);
+        let passes = converted_from.is_none() && self.merger.passes(&batch);
         if passes && batch.bytes.len() >= TINY_BATCH_BYTES {
             self.flush()?;
             self.merger.pass(batch);
@@ -263,34 +433,6 @@ impl Preparer {
         self.merger
             .add(batch, passes, converted_from)
             .map_err(Stop::Halt)
-    }
-
-    /// Whether the target takes a batch as it is.
-    fn passes(&self, batch: &Batch) -> bool {
-        let header = &batch.header;
-        header.base_offset >= self.how.from
-            && !header.has_gaps()
-            && !header.has(LOG_APPEND_TIME)
-            && batch.bytes.len() <= self.how.batch_bytes_max
-            && self.merger.target_knows_codec(header)
-    }
-
-    fn keeps_offsets(&self, header: &BatchHeader, meaning: Meaning) -> Result<(), Stop> {
-        let interrupted = |reason| {
-            Err(Stop::Interruption(Interruption {
-                at: self.position,
-                reason,
-            }))
-        };
-        match meaning {
-            Meaning::Marker => interrupted("a transaction marker"),
-            Meaning::Aborted => interrupted("records of an aborted transaction"),
-            Meaning::Data if header.base_offset > self.position => {
-                interrupted("offsets without records between batches")
-            }
-            Meaning::Data if header.has_gaps() => interrupted("offsets without records in a batch"),
-            Meaning::Data => Ok(()),
-        }
     }
 
     fn merge_lone(&mut self) -> Result<(), Stop> {
@@ -310,28 +452,41 @@ impl Preparer {
         self.merger.flush().map_err(Stop::Halt)
     }
 
+    /// Closes the offsets at the end that are to be kept free. Where aborted records stand at the
+    /// very end, what is behind them decides how they are kept: they are left for the next answer,
+    /// unless this one begins with them.
+    fn close_last_void(&mut self) -> Result<(), Stop> {
+        match &self.void {
+            Some(run) if !run.whole() && run.first() > self.how.from => {
+                self.position = run.first();
+                self.void = None;
+                Ok(())
+            }
+            _ => self.close_void(),
+        }
+    }
+
     fn finish(mut self, stop: Option<Stop>) -> Prepared {
         // What waits lies before the place that stopped us. If it can't be encoded either, that
         // comes first in the log and is what the operator has to know.
-        let stop = self.flush().err().or(stop);
-        // Then everything is done only up to where the last append ends.
+        let closed = self.close_last_void();
+        let stop = closed.and_then(|()| self.flush()).err().or(stop);
+        // Then everything is done only up to where the last piece ends.
         let lost = self.lone_lost || self.merger.lost();
-        let appends = self.merger.into_appends();
+        let pieces = self.merger.into_pieces();
         let mut prepared = Prepared {
             source_next: match lost {
-                true => appends
-                    .last()
-                    .map_or(self.how.from, |last| last.source_next),
+                true => pieces.last().map_or(self.how.from, Piece::source_next),
                 false => self.position,
             },
             source_epoch: self.epoch,
-            appends,
+            pieces,
             ..Prepared::default()
         };
         match stop {
             Some(Stop::Halt(halt)) => prepared.halt = Some(halt),
             Some(Stop::Interruption(interruption)) => prepared.interruption = Some(interruption),
-            None => {}
+            Some(Stop::Enough) | None => {}
         }
         prepared
     }

@@ -71,6 +71,12 @@ pub enum Halt {
         /// The offset that was appended with another timestamp.
         offset: i64,
     },
+    /// Records came to the source after the last segment at the target was closed, which took the
+    /// offset of the first of them.
+    Closed {
+        /// Where both logs ended when it was closed.
+        at: i64,
+    },
     /// A cluster refuses for a reason that waiting does not mend.
     Refused {
         /// `source` or `target`.
@@ -114,6 +120,7 @@ impl Halt {
             Self::RecordTooLarge { .. } => 220,
             Self::TimestampsRewritten { .. } => 221,
             Self::Refused { .. } => 222,
+            Self::Closed { .. } => 223,
         }
     }
 
@@ -206,6 +213,12 @@ impl Halt {
                 "set message.timestamp.type=CreateTime on {}, then  ferry copy recopy {}",
                 target.topic, source.topic
             )),
+            Self::Closed { at } => problem(format!(
+                "at source offset {}: records came after the partition was closed for its cleaner",
+                n(*at)
+            ))
+            .cause("an application still writes to the source?")
+            .next(format!("stop it, then  ferry copy recopy {}", source.topic)),
             Self::Refused {
                 side,
                 error,

@@ -1,6 +1,7 @@
 //! What is to be copied, and how it went.
 
 use crate::halt::Halt;
+use crate::partition::exact::Budget;
 use crate::storage::Storage;
 use ferry_kafka::client::Client;
 use ferry_model::identity::TopicId;
@@ -30,6 +31,10 @@ pub struct PartitionJob {
     pub target_topic_id: Option<TopicId>,
     /// How its offsets are treated.
     pub mode: OffsetMode,
+    /// What may be spent so that offsets are kept.
+    pub budget: Budget,
+    /// The key of fillers, where offsets are kept although a cleaner has left holes.
+    pub filler: Option<Arc<[u8]>>,
     /// The largest batch that the target topic takes (`max.message.bytes`).
     pub batch_bytes_max: usize,
 }
@@ -96,6 +101,8 @@ pub struct CopyProgress {
     /// Empty records that were appended at the target in this run, to be deleted again, so that
     /// offsets are kept.
     pub padding: i64,
+    /// Transactions that were written at the target in this run to keep offsets free.
+    pub voids: i64,
     /// Bytes of the batches that were appended in this run.
     pub bytes: u64,
     /// Source offsets that are still to be copied.

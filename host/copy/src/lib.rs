@@ -6,6 +6,7 @@
 pub mod batch;
 
 pub mod append;
+pub mod closing;
 pub mod halt;
 pub mod job;
 pub mod map;

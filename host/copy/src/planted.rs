@@ -21,6 +21,8 @@ pub enum Bug {
     CopiesAborted,
     /// A position moves on before its transaction is committed.
     MovesOnEarly,
+    /// A marker is taken to be written once the coordinator has answered.
+    TrustsTheCoordinator,
 }
 
 impl Bug {
@@ -34,6 +36,7 @@ impl Bug {
         Self::ReadsUncommitted,
         Self::CopiesAborted,
         Self::MovesOnEarly,
+        Self::TrustsTheCoordinator,
     ];
 }
 

@@ -1,6 +1,6 @@
 //! Reading the progress topic from its start to its end.
 
-use crate::append::{Preparation, prepare};
+use crate::append::{Offsets, Preparation, prepare};
 use crate::batch::header::Batch;
 use crate::batch::records::Records;
 use crate::planted::{Bug, made};
@@ -90,14 +90,14 @@ fn apply(
     };
     let how = Preparation {
         from,
-        preserve: false,
+        offsets: Offsets::Translate,
         batch_bytes_max: usize::MAX,
     };
     let prepared = prepare(fetched.records, fetched.aborted, how);
     if let Some(halt) = prepared.halt {
         return Err(malformed("", format!("{halt:?}")));
     }
-    for append in &prepared.appends {
+    for append in prepared.appends() {
         let batch = Batch {
             header: append.header,
             bytes: append.bytes.clone(),

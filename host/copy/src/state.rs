@@ -72,9 +72,16 @@ pub struct PartitionState {
     /// Where the target's log ended when the last run did, where every outcome was known then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_at: Option<i64>,
+    /// Whether offsets have been kept free by transactions, so that sequence numbers lie behind
+    /// offsets.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub voids: bool,
     /// Whether the end of the target's log has been looked at, so that it may hold records of ours.
     #[serde(default)]
     pub begun: bool,
+    /// Where both logs ended when the last segment at the target was closed with a marker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed_at: Option<i64>,
     /// Why the partition stopped, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub halted: Option<Halt>,

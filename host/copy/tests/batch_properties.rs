@@ -4,7 +4,7 @@
 mod made;
 mod replay;
 
-use ferry_copy::append::{Append, Bounds, Preparation, Prepared, prepare_within};
+use ferry_copy::append::{Append, Bounds, Offsets, Piece, Preparation, Prepared, prepare_within};
 use ferry_copy::batch::codec::Codec;
 use ferry_copy::batch::header::CODEC_MASK;
 use made::{Event, MadeLog, MadeRecord, Visible, header_key};
@@ -71,7 +71,7 @@ fn log() -> impl Strategy<Value = MadeLog> {
 /// What another decoder reads of the appends, as they are produced, with the offsets of the source.
 fn seen(prepared: &Prepared) -> Vec<Visible> {
     let mut seen = Vec::new();
-    for append in &prepared.appends {
+    for append in prepared.appends() {
         let records = replay::produced(append);
         let sources = append
             .runs
@@ -105,7 +105,7 @@ fn seen(prepared: &Prepared) -> Vec<Visible> {
 }
 
 /// What a broker asks of a batch, beyond what decoding it shows.
-fn acceptable(append: &Append, how: Preparation) -> Result<(), TestCaseError> {
+fn acceptable(append: &Append, how: &Preparation) -> Result<(), TestCaseError> {
     let header = &append.header;
     prop_assert!(append.bytes.len() <= how.batch_bytes_max);
     prop_assert_eq!(header.records_count, header.last_offset_delta + 1);
@@ -131,17 +131,17 @@ proptest! {
     ) {
         let from = from.index(log.end() as usize + 1) as i64;
         let (records, aborted) = log.answer(from);
-        let how = Preparation { from, preserve: false, batch_bytes_max };
+        let how = Preparation { from, offsets: Offsets::Translate, batch_bytes_max };
         let bounds = Bounds { source_end: log.end(), ..Bounds::UNKNOWN };
-        let prepared = prepare_within(records, aborted, how, bounds);
+        let prepared = prepare_within(records, aborted, how.clone(), bounds);
         prop_assert_eq!(&prepared.halt, &None);
         prop_assert_eq!(&prepared.interruption, &None);
         prop_assert_eq!(seen(&prepared), log.visible(from));
-        for append in &prepared.appends {
-            acceptable(append, how)?;
+        for append in prepared.appends() {
+            acceptable(append, &how)?;
         }
         let mut next = from;
-        for append in &prepared.appends {
+        for append in prepared.appends() {
             prop_assert!(append.source_first() >= next);
             next = append.source_next;
         }
@@ -149,20 +149,39 @@ proptest! {
     }
 
     #[test]
-    fn records_keep_their_offsets_up_to_the_first_place_where_they_cannot(log in log()) {
+    fn records_keep_their_offsets_up_to_a_batch_with_holes(log in log()) {
         let (records, aborted) = log.answer(0);
-        let how = Preparation { from: 0, preserve: true, batch_bytes_max: 1 << 20 };
-        let prepared = prepare_within(records, aborted, how, Bounds::UNKNOWN);
+        let how = Preparation { from: 0, offsets: Offsets::PRESERVE, batch_bytes_max: 1 << 20 };
+        let prepared = prepare_within(records, aborted, how.clone(), Bounds::UNKNOWN);
         prop_assert_eq!(&prepared.halt, &None);
-        let seen = seen(&prepared);
-        for (offset, record) in (0_i64..).zip(&seen) {
-            prop_assert_eq!(record.offset, offset);
+        let mut next = 0;
+        for piece in &prepared.pieces {
+            match piece {
+                Piece::Append(append) => {
+                    prop_assert_eq!(&append.runs, &[(next, append.records())]);
+                    next += append.records();
+                }
+                Piece::Void(void) => {
+                    prop_assert_eq!(void.first, next);
+                    prop_assert!(void.transactions() > 0);
+                    for append in &void.aborted {
+                        acceptable(append, &how)?;
+                    }
+                    next = void.until;
+                }
+            }
+            prop_assert_eq!(piece.source_next(), next);
         }
-        prop_assert_eq!(&seen[..], &log.visible(0)[..seen.len()]);
-        prop_assert_eq!(prepared.source_next, seen.len() as i64);
+        prop_assert_eq!(prepared.source_next, next);
+        let (before, behind): (Vec<_>, Vec<_>) =
+            log.visible(0).into_iter().partition(|record| record.offset < next);
+        prop_assert_eq!(seen(&prepared), before);
         match &prepared.interruption {
-            Some(interruption) => prop_assert_eq!(interruption.at, seen.len() as i64),
-            None => prop_assert_eq!(seen, log.visible(0)),
+            Some(interruption) => {
+                prop_assert_eq!(interruption.at, next);
+                prop_assert_eq!(interruption.reason, "offsets without records in a batch");
+            }
+            None => prop_assert_eq!(behind, []),
         }
     }
 
@@ -171,12 +190,12 @@ proptest! {
         log in log(), batch_bytes_max in 100..900_usize,
     ) {
         let (records, aborted) = log.answer(0);
-        let how = Preparation { from: 0, preserve: false, batch_bytes_max };
-        let prepared = prepare_within(records, aborted, how, Bounds::UNKNOWN);
+        let how = Preparation { from: 0, offsets: Offsets::Translate, batch_bytes_max };
+        let prepared = prepare_within(records, aborted, how.clone(), Bounds::UNKNOWN);
         let (seen, all) = (seen(&prepared), log.visible(0));
         prop_assert_eq!(&seen[..], &all[..seen.len()]);
-        for append in &prepared.appends {
-            acceptable(append, how)?;
+        for append in prepared.appends() {
+            acceptable(append, &how)?;
         }
         match &prepared.halt {
             Some(ferry_copy::halt::Halt::RecordTooLarge { offset, batch_bytes, .. }) => {
@@ -199,13 +218,13 @@ proptest! {
         let log = MadeLog::of(&[event]);
         for target_knows_zstd in [true, false] {
             let bounds = Bounds { target_knows_zstd, ..Bounds::UNKNOWN };
-            let how = Preparation { from: 0, preserve: false, batch_bytes_max: 1 << 20 };
+            let how = Preparation { from: 0, offsets: Offsets::Translate, batch_bytes_max: 1 << 20 };
             let prepared = prepare_within(log.answer(0).0, [], how, bounds);
             let expected = match codec {
                 Codec::Zstd if !target_knows_zstd => Codec::Lz4,
                 codec => codec,
             };
-            for append in &prepared.appends {
+            for append in prepared.appends() {
                 prop_assert_eq!(Codec::of(append.header.attributes), Some(expected));
             }
             prop_assert_eq!(seen(&prepared), log.visible(0));

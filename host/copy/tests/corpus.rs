@@ -4,7 +4,7 @@
 mod replay;
 
 use bytes::{Bytes, BytesMut};
-use ferry_copy::append::{Bounds, Preparation, prepare, prepare_within};
+use ferry_copy::append::{Bounds, Offsets, Preparation, prepare, prepare_within};
 use ferry_copy::batch::codec::Codec;
 use ferry_copy::batch::header::{BatchHeader, CONTROL, DELETE_HORIZON, LOG_APPEND_TIME};
 use ferry_copy::batch::slices::BatchSlices;
@@ -13,7 +13,7 @@ use replay::{Answer, answers, seen};
 fn translate(answer: &Answer, batch_bytes_max: usize) -> Preparation {
     Preparation {
         from: answer.from,
-        preserve: false,
+        offsets: Offsets::Translate,
         batch_bytes_max,
     }
 }
@@ -44,7 +44,7 @@ fn a_record_that_fits_no_batch_of_the_target_halts_there_and_what_lies_before_ar
             answer.name,
             prepared.halt
         );
-        assert!(prepared.appends.iter().all(|a| a.bytes.len() <= 400));
+        assert!(prepared.appends().all(|a| a.bytes.len() <= 400));
     }
 }
 
@@ -116,10 +116,9 @@ fn a_target_without_zstd_gets_another_codec_and_the_same_records() {
     for answer in answers() {
         let how = translate(&answer, 1 << 20);
         let aborted = answer.aborted.clone();
-        let prepared = prepare_within(answer.records.clone(), aborted, how, bounds);
+        let prepared = prepare_within(answer.records.clone(), aborted, how.clone(), bounds);
         let codecs = prepared
-            .appends
-            .iter()
+            .appends()
             .map(|append| Codec::of(append.header.attributes).expect("a codec"));
         assert!(codecs.into_iter().all(|codec| codec != Codec::Zstd));
         assert_eq!(seen(&prepared), answer.expected, "{}", answer.name);
@@ -166,13 +165,13 @@ fn every_bit_that_falls_over_is_found_or_changes_nothing() {
         };
         let how = translate(&answer, 1 << 20);
         let aborted = || answer.aborted.clone();
-        let good = prepare_within(records.clone(), aborted(), how, bounds);
+        let good = prepare_within(records.clone(), aborted(), how.clone(), bounds);
         let good_seen = seen(&good);
         let has_holes = answer.name.contains("cleaned") || answer.name.contains("compacted");
         for bit in 0..records.len() * 8 {
             let mut flipped = BytesMut::from(&records[..]);
             flipped[bit / 8] ^= 1 << (bit % 8);
-            let prepared = prepare_within(flipped.freeze(), aborted(), how, bounds);
+            let prepared = prepare_within(flipped.freeze(), aborted(), how.clone(), bounds);
             let seen = seen(&prepared);
             let start = *starts
                 .iter()
@@ -235,7 +234,7 @@ fn an_answer_that_ends_anywhere_gives_whole_batches_and_nothing_else() {
         let first_bytes = first_bytes.unwrap_or(answer.records.len());
         for bytes in (0..answer.records.len()).step_by(7) {
             let cut = answer.records.slice(..bytes);
-            let prepared = prepare(cut, answer.aborted.clone(), how);
+            let prepared = prepare(cut, answer.aborted.clone(), how.clone());
             let seen = seen(&prepared);
             assert_eq!(seen, answer.expected[..seen.len()], "{}", answer.name);
             // A broker never cuts the first batch.
@@ -276,13 +275,13 @@ fn offsets_that_no_checksum_covers_have_to_fit_their_place() {
         ..Bounds::UNKNOWN
     };
     let how = translate(&answer, 1 << 20);
-    let behind = prepare_within(answer.records.clone(), [], how, bounds);
+    let behind = prepare_within(answer.records.clone(), [], how.clone(), bounds);
     let halt = format!("{:?}", behind.halt);
     assert!(
         halt.contains("it reaches behind the end of the log"),
         "{halt}"
     );
-    assert!(behind.appends.is_empty());
+    assert!(behind.pieces.is_empty());
     let bounds = Bounds {
         from_is_boundary: true,
         ..Bounds::UNKNOWN
@@ -291,9 +290,9 @@ fn offsets_that_no_checksum_covers_have_to_fit_their_place() {
         from: 1,
         ..translate(&answer, 1 << 20)
     };
-    let before = prepare_within(answer.records.slice(second..), [], how, bounds);
+    let before = prepare_within(answer.records.slice(second..), [], how.clone(), bounds);
     assert_eq!(before.halt, None);
-    let before = prepare_within(answer.records.clone(), [], how, bounds);
+    let before = prepare_within(answer.records.clone(), [], how.clone(), bounds);
     let halt = format!("{:?}", before.halt);
     assert!(
         halt.contains("it begins before what was asked for"),

@@ -2,13 +2,15 @@
 //! an operator would call impossible, and against a broker that forgets and a worker that is killed.
 
 use bytes::{Bytes, BytesMut};
-use ferry_copy::append::{Preparation, prepare};
+use ferry_copy::append::{Offsets, Piece, Preparation, Prepared, Void, prepare};
 use ferry_copy::batch::codec::Codec;
 use ferry_copy::batch::encode::BatchBuilder;
 use ferry_copy::batch::records::Contents;
 use ferry_copy::batch::rewrite::sequence_at;
 use ferry_copy::halt::Halt;
-use ferry_copy::partition::exact::{ExactPartition, IN_FLIGHT_MAX, Phase, Send, TargetEnd};
+use ferry_copy::partition::exact::{
+    Budget, ExactPartition, IN_FLIGHT_MAX, Phase, Records, Remembered, Send, TargetEnd,
+};
 use proptest::prelude::*;
 use std::collections::VecDeque;
 
@@ -46,11 +48,11 @@ fn fetched(first: i64, batches: &[i64]) -> Bytes {
 fn feed(machine: &mut ExactPartition, first: i64, batches: &[i64]) {
     let how = Preparation {
         from: first,
-        preserve: true,
+        offsets: Offsets::PRESERVE,
         batch_bytes_max: 1 << 20,
     };
     let prepared = prepare(fetched(first, batches), [], how);
-    assert_eq!(prepared.appends.len(), batches.len(), "one append each");
+    assert_eq!(prepared.pieces.len(), batches.len(), "one append each");
     machine.on_fetched(first, prepared);
 }
 
@@ -62,23 +64,26 @@ fn end(log_end: i64) -> TargetEnd {
     }
 }
 
+/// A machine that knows nothing yet.
+fn unknown() -> ExactPartition {
+    ExactPartition::new(Remembered::default(), Budget::UNLIMITED)
+}
+
 /// A machine that is copying from `at` on.
 fn copying(at: i64) -> ExactPartition {
-    let mut machine = ExactPartition::new(None, None);
+    let mut machine = unknown();
     machine.on_settled(end(at), 0, 1_000);
     assert_eq!(machine.phase(), &Phase::Copying);
     machine
 }
 
 fn base_of(send: Option<Send>) -> Option<i64> {
-    match send? {
-        Send::Append(_, base) | Send::Padding(_, base) => Some(base),
-    }
+    send.map(|send| send.base)
 }
 
 #[test]
 fn nothing_is_fetched_or_sent_before_the_end_is_settled() {
-    let mut machine = ExactPartition::new(None, None);
+    let mut machine = unknown();
     assert!(machine.wants_settling());
     assert_eq!(machine.wants_fetch(usize::MAX), None);
     assert!(machine.next_send(REMEMBERED_SINCE_MS).is_none());
@@ -163,11 +168,11 @@ fn a_settled_end_that_no_batch_of_ours_explains_stops_the_partition() {
     machine.on_settled(end(3), 0, 1_000);
     assert!(machine.halted(), "somebody else wrote three records");
 
-    let mut machine = ExactPartition::new(None, None);
+    let mut machine = unknown();
     machine.on_settled(end(1_001), 0, 1_000);
     assert!(machine.halted(), "the target is ahead of the source");
 
-    let mut machine = ExactPartition::new(None, None);
+    let mut machine = unknown();
     let strange = TargetEnd {
         last_sequence: Some(sequence_at(7)),
         ..end(40)
@@ -194,11 +199,20 @@ fn a_target_that_lost_what_it_had_acknowledged_is_copied_to_again() {
 
 #[test]
 fn a_source_that_starts_late_is_padded_and_the_padding_deleted() {
-    let mut machine = ExactPartition::new(None, None);
+    let mut machine = unknown();
     machine.on_settled(end(0), 10, 1_000);
-    let Some(Send::Padding(10, 0)) = machine.next_send(REMEMBERED_SINCE_MS) else {
-        panic!("ten empty records at offset 0");
-    };
+    let padding = machine.next_send(REMEMBERED_SINCE_MS);
+    assert!(
+        matches!(
+            padding,
+            Some(Send {
+                records: Records::Padding(10),
+                base: 0,
+                sequence: 0
+            })
+        ),
+        "ten empty records at offset 0"
+    );
     assert_eq!(
         machine.wants_deletion(),
         None,
@@ -209,6 +223,96 @@ fn a_source_that_starts_late_is_padded_and_the_padding_deleted() {
     machine.on_padding_deleted();
     assert_eq!(machine.wants_fetch(usize::MAX), Some(10));
     assert_eq!(machine.target_start(), 10);
+}
+
+/// Answers a fetch with `pieces`, of which voids are (first, behind, aborted records).
+fn feed_void(machine: &mut ExactPartition, first: i64, until: i64) {
+    let void = Void {
+        first,
+        until,
+        aborted: Vec::new(),
+        source_epoch: 5,
+    };
+    let prepared = Prepared {
+        pieces: vec![Piece::Void(void)],
+        source_next: until,
+        ..Prepared::default()
+    };
+    machine.on_fetched(first, prepared);
+}
+
+#[test]
+fn offsets_are_kept_free_only_behind_what_is_acknowledged_and_have_no_sequence_number() {
+    let mut machine = copying(0);
+    feed(&mut machine, 0, &[2]);
+    feed_void(&mut machine, 2, 4);
+    feed(&mut machine, 4, &[1]);
+    assert_eq!(base_of(machine.next_send(REMEMBERED_SINCE_MS)), Some(0));
+    assert!(machine.next_void().is_none(), "the batch is on its way");
+    assert!(machine.next_send(REMEMBERED_SINCE_MS).is_none());
+    machine.on_acknowledged(0);
+    for (first, until) in [(2, 3), (3, 4)] {
+        let write = machine.next_void().expect("an offset to keep free");
+        assert_eq!((write.first, write.until), (first, until));
+        assert!(machine.next_send(REMEMBERED_SINCE_MS).is_none());
+        assert!(machine.next_void().is_none());
+        machine.on_void_written();
+    }
+    assert_eq!(machine.acknowledged(), 4);
+    let send = machine.next_send(REMEMBERED_SINCE_MS).expect("a batch");
+    assert_eq!((send.base, send.sequence), (4, 2));
+}
+
+#[test]
+fn after_an_unknown_outcome_a_void_goes_on_where_the_log_ends() {
+    for log_end in [2, 3, 5, 6] {
+        let mut machine = copying(2);
+        feed_void(&mut machine, 2, 6);
+        let _ = machine.next_void().expect("an offset to keep free");
+        machine.on_void_unknown();
+        assert!(machine.wants_settling());
+        assert_eq!(machine.wants_fetch(usize::MAX), None);
+        machine.on_settled(end(log_end), 0, 1_000);
+        if log_end <= 3 {
+            assert_eq!(machine.wants_fetch(usize::MAX), Some(log_end));
+        } else {
+            assert!(machine.halted(), "one transaction takes one offset");
+        }
+    }
+}
+
+#[test]
+fn where_the_broker_remembers_the_producer_its_sequence_is_continued_behind_a_void() {
+    let remembered = Remembered {
+        voids: true,
+        ..Remembered::default()
+    };
+    let mut machine = ExactPartition::new(remembered, Budget::UNLIMITED);
+    let known = TargetEnd {
+        last_sequence: Some(41),
+        ..end(100)
+    };
+    machine.on_settled(known, 0, 1_000);
+    feed(&mut machine, 100, &[3]);
+    let send = machine.next_send(REMEMBERED_SINCE_MS).expect("a batch");
+    assert_eq!((send.base, send.sequence), (100, 42));
+}
+
+#[test]
+fn what_goes_beyond_the_budget_is_where_offsets_are_kept_no_more() {
+    let budget = Budget {
+        transactions: 3,
+        fillers: 0,
+    };
+    let mut machine = ExactPartition::new(Remembered::default(), budget);
+    machine.on_settled(end(0), 0, 1_000);
+    feed_void(&mut machine, 0, 2);
+    feed_void(&mut machine, 2, 4);
+    for _ in 0..2 {
+        let _ = machine.next_void().expect("an offset to keep free");
+        machine.on_void_written();
+    }
+    assert_eq!(machine.interrupted().map(|i| i.at), Some(2));
 }
 
 /// A broker that forgets its producers at once, and so takes whatever comes; only the place of a
@@ -277,7 +381,9 @@ proptest! {
                     }
                 }
                 Move::Send => {
-                    if let Some(Send::Append(append, base)) = machine.next_send(REMEMBERED_SINCE_MS) {
+                    if let Some(Send { records: Records::Append(append), base, .. }) =
+                        machine.next_send(REMEMBERED_SINCE_MS)
+                    {
                         broker.waiting.push_back((base, append.records()));
                     }
                 }
@@ -300,7 +406,7 @@ proptest! {
                         broker.work();
                     }
                     broker.waiting.clear();
-                    machine = ExactPartition::new(None, None);
+                    machine = unknown();
                 }
             }
             if machine.wants_settling() {

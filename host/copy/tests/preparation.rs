@@ -1,7 +1,7 @@
 //! What is made of fetched batches, for batches of all shapes.
 
 use bytes::{Bytes, BytesMut};
-use ferry_copy::append::{Preparation, Prepared, prepare};
+use ferry_copy::append::{Append, Offsets, Piece, Preparation, Prepared, prepare};
 use ferry_copy::batch::codec::{Codec, DECOMPRESSED_BYTES_MAX};
 use ferry_copy::batch::encode::BatchBuilder;
 use ferry_copy::batch::error::BatchError;
@@ -151,7 +151,7 @@ fn read_varint(bytes: &[u8]) -> (i64, usize) {
 /// What a consumer of the target would see, each record with the source offset it came from.
 fn appended(prepared: &Prepared) -> Vec<Plain> {
     let mut seen = Vec::new();
-    for append in &prepared.appends {
+    for append in prepared.appends() {
         let mut out = BytesMut::new();
         let producer = Producer {
             id: 99,
@@ -192,6 +192,64 @@ fn appended(prepared: &Prepared) -> Vec<Plain> {
     seen
 }
 
+/// Goes through the pieces as the target takes them: each lies behind the one before. Returns where
+/// they end.
+fn in_place(prepared: &Prepared, from: i64) -> i64 {
+    let mut next = from;
+    for piece in &prepared.pieces {
+        match piece {
+            Piece::Append(append) => {
+                assert_eq!(append.source_first(), next);
+                next += append.records();
+            }
+            Piece::Void(void) => {
+                assert_eq!(void.first, next);
+                assert!(void.transactions() >= 1, "room for a marker");
+                next = void.until;
+            }
+        }
+        assert_eq!(piece.source_next(), next);
+    }
+    next
+}
+
+/// What is kept free: from where to where, and with which records.
+fn voids(prepared: &Prepared) -> Vec<(i64, i64, Vec<Plain>)> {
+    let void = |piece: &Piece| match piece {
+        Piece::Append(_) => None,
+        Piece::Void(void) => {
+            let pieces = void.aborted.iter().cloned().map(Piece::Append).collect();
+            let records = Prepared {
+                pieces,
+                ..Prepared::default()
+            };
+            Some((void.first, void.until, appended(&records)))
+        }
+    };
+    prepared.pieces.iter().filter_map(void).collect()
+}
+
+fn only(prepared: &Prepared) -> &Append {
+    let appends: Vec<_> = prepared.appends().collect();
+    assert_eq!(appends.len(), 1);
+    appends[0]
+}
+
+const FILLER: &[u8] = b"a key of fillers";
+
+fn filler() -> Vec<u8> {
+    body(FILLER, None)
+}
+
+fn filling() -> Preparation {
+    Preparation {
+        offsets: Offsets::Preserve {
+            filler: Some(FILLER.into()),
+        },
+        ..PRESERVE
+    }
+}
+
 fn joined(batches: &[SourceBatch]) -> Bytes {
     let mut out = BytesMut::new();
     for batch in batches {
@@ -202,12 +260,12 @@ fn joined(batches: &[SourceBatch]) -> Bytes {
 
 const TRANSLATE: Preparation = Preparation {
     from: 0,
-    preserve: false,
+    offsets: Offsets::Translate,
     batch_bytes_max: 1 << 20,
 };
 const PRESERVE: Preparation = Preparation {
     from: 0,
-    preserve: true,
+    offsets: Offsets::PRESERVE,
     batch_bytes_max: 1 << 20,
 };
 
@@ -275,7 +333,7 @@ proptest! {
     fn every_record_arrives_once_in_order_with_its_contents(
         log in source_log(), from in 0..200_i64, batch_bytes_max in 600..100_000_usize,
     ) {
-        let how = Preparation { from, preserve: false, batch_bytes_max };
+        let how = Preparation { from, offsets: Offsets::Translate, batch_bytes_max };
         // An answer begins with the batch that holds what was asked for, or the next one.
         let answer: Vec<_> = log.iter().filter(|batch| batch.end() > from).cloned().collect();
         let prepared = prepare(joined(&answer), [], how);
@@ -285,30 +343,49 @@ proptest! {
         prop_assert_eq!(appended(&prepared), expected);
         let end = log.last().map_or(0, SourceBatch::end);
         prop_assert_eq!(prepared.source_next, end.max(from));
-        for append in &prepared.appends {
+        for append in prepared.appends() {
             prop_assert!(append.bytes.len() <= batch_bytes_max);
         }
     }
 
     #[test]
-    fn offsets_are_kept_up_to_the_first_place_where_they_cannot_be(log in source_log()) {
+    fn offsets_are_kept_up_to_a_batch_with_holes(log in source_log()) {
         let prepared = prepare(joined(&log), [], PRESERVE);
-        let mut dense = Vec::new();
-        for (next, record) in (0_i64..).zip(log.iter().flat_map(SourceBatch::plain)) {
-            if record.offset != next {
-                break;
+        let holed = log
+            .iter()
+            .find(|batch| (1..batch.records.len()).contains(&batch.plain().len()));
+        let until = in_place(&prepared, 0);
+        prop_assert_eq!(until, prepared.source_next);
+        let kept: Vec<Plain> =
+            log.iter().flat_map(SourceBatch::plain).filter(|r| r.offset < until).collect();
+        prop_assert_eq!(appended(&prepared), kept);
+        match (holed, prepared.interruption) {
+            (Some(batch), Some(interruption)) => {
+                prop_assert_eq!(interruption.at, batch.base);
+                prop_assert_eq!(until, batch.base);
             }
-            dense.push(record);
+            (None, None) => prop_assert_eq!(until, log.last().map_or(0, SourceBatch::end)),
+            (_, other) => prop_assert!(false, "interrupted: {:?}", other),
         }
-        let kept = appended(&prepared);
-        prop_assert!(kept.len() <= dense.len());
-        prop_assert_eq!(&kept[..], &dense[..kept.len()]);
-        prop_assert_eq!(prepared.source_next, kept.len() as i64);
-        let end = log.last().map_or(0, SourceBatch::end);
-        let whole = log.iter().flat_map(SourceBatch::plain).count() as i64 == end;
-        prop_assert_eq!(prepared.interruption.is_none(), whole);
-        if let Some(interruption) = prepared.interruption {
-            prop_assert_eq!(interruption.at, kept.len() as i64);
+    }
+
+    #[test]
+    fn with_fillers_every_offset_is_kept(log in source_log(), from in 0..100_i64) {
+        let how = Preparation { from, ..filling() };
+        let answer: Vec<_> = log.iter().filter(|batch| batch.end() > from).cloned().collect();
+        let prepared = prepare(joined(&answer), [], how);
+        prop_assert_eq!(&prepared.interruption, &None);
+        let end = log.last().map_or(0, SourceBatch::end).max(from);
+        prop_assert_eq!(in_place(&prepared, from), end);
+        let (fillers, kept): (Vec<_>, Vec<_>) =
+            appended(&prepared).into_iter().partition(|record| record.body == filler());
+        let expected: Vec<Plain> =
+            log.iter().flat_map(SourceBatch::plain).filter(|r| r.offset >= from).collect();
+        prop_assert_eq!(fillers.len() as i64, end - from - expected.len() as i64);
+        prop_assert_eq!(prepared.appends().map(|a| a.fillers).sum::<i64>(), fillers.len() as i64);
+        prop_assert_eq!(kept, expected);
+        for pair in fillers.windows(2) {
+            prop_assert!(pair[0].offset < pair[1].offset);
         }
     }
 
@@ -335,22 +412,18 @@ fn a_large_batch_passes_without_a_copy_of_its_records() {
     batch.records[0].1 = body(b"k", Some(&[7; 40_000]));
     let bytes = batch.encode();
     let prepared = prepare(bytes.clone(), [], PRESERVE);
-    assert_eq!(prepared.appends.len(), 1);
-    assert!(prepared.appends[0].untouched);
-    assert_eq!(
-        prepared.appends[0].bytes.as_ptr(),
-        bytes.as_ptr(),
-        "the very same bytes"
-    );
+    let append = only(&prepared);
+    assert!(append.untouched);
+    assert_eq!(append.bytes.as_ptr(), bytes.as_ptr(), "the very same bytes");
 }
 
 #[test]
 fn tiny_batches_become_one() {
     let log: Vec<_> = (0..500).map(|i| SourceBatch::dense(i * 3, 3)).collect();
     let prepared = prepare(joined(&log), [], PRESERVE);
-    assert_eq!(prepared.appends.len(), 1);
-    assert_eq!(prepared.appends[0].records(), 1_500);
-    assert_eq!(prepared.appends[0].runs, [(0, 1_500)]);
+    let append = only(&prepared);
+    assert_eq!(append.records(), 1_500);
+    assert_eq!(append.runs, [(0, 1_500)]);
 }
 
 #[test]
@@ -385,9 +458,81 @@ fn aborted_records_and_markers_are_stepped_over_and_committed_ones_stay() {
         prepared.source_next, 7,
         "the position lies behind the last marker"
     );
+}
 
-    let interrupted = prepare(joined(&log), [(4711, 0)], PRESERVE).interruption;
-    assert_eq!(interrupted.expect("offsets can't be kept").at, 0);
+#[test]
+fn markers_and_aborted_records_are_kept_free_where_offsets_are_kept() {
+    let aborted = |base, records| SourceBatch {
+        bits: TRANSACTIONAL,
+        ..SourceBatch::dense(base, records)
+    };
+    let marker = |base, kind| SourceBatch {
+        records: vec![(0, control_body(kind))],
+        bits: TRANSACTIONAL | CONTROL,
+        ..SourceBatch::dense(base, 1)
+    };
+    let log = [
+        aborted(0, 3),
+        marker(3, 0),
+        SourceBatch::dense(4, 2),
+        marker(6, 1),
+        marker(7, 1),
+        SourceBatch::dense(8, 1),
+    ];
+    let prepared = prepare(joined(&log), [(4711, 0)], PRESERVE);
+    assert_eq!(in_place(&prepared, 0), 9);
+    let voids: Vec<_> = voids(&prepared);
+    assert_eq!(voids[0], (0, 4, log[0].plain()), "as they were aborted");
+    assert_eq!(voids[1], (6, 8, Vec::new()), "two markers");
+    let seen: Vec<_> = appended(&prepared).iter().map(|r| r.offset).collect();
+    assert_eq!(seen, [4, 5, 8]);
+}
+
+#[test]
+fn an_aborted_record_makes_room_for_the_marker_where_data_follows() {
+    let mut aborted = SourceBatch::dense(0, 3);
+    aborted.bits = TRANSACTIONAL;
+    let log = [aborted, SourceBatch::dense(3, 2)];
+    let aborted_plain = log[0].plain();
+    let prepared = prepare(joined(&log), [(4711, 0)], PRESERVE);
+    assert_eq!(in_place(&prepared, 0), 5);
+    assert_eq!(voids(&prepared), [(0, 3, aborted_plain[..2].to_vec())]);
+}
+
+#[test]
+fn aborted_records_at_the_end_of_an_answer_wait_for_the_next_one() {
+    let mut aborted = SourceBatch::dense(2, 3);
+    aborted.bits = TRANSACTIONAL;
+    let log = [SourceBatch::dense(0, 2), aborted.clone()];
+    let prepared = prepare(joined(&log), [(4711, 2)], PRESERVE);
+    assert_eq!(
+        prepared.source_next, 2,
+        "what follows them is not known yet"
+    );
+    // An answer of nothing else has to go on all the same, also from their middle.
+    let how = Preparation {
+        from: 3,
+        ..PRESERVE
+    };
+    let prepared = prepare(joined(&[aborted.clone()]), [(4711, 2)], how);
+    assert_eq!(in_place(&prepared, 3), 5);
+    assert_eq!(voids(&prepared), [(3, 5, aborted.plain()[1..2].to_vec())]);
+}
+
+#[test]
+fn more_fillers_than_one_answer_may_make_are_left_for_the_next() {
+    let log = [SourceBatch::dense(0, 1), SourceBatch::dense(2_500_000, 1)];
+    let mut from = 0;
+    let mut answers = 0;
+    while from <= 2_500_000 {
+        let rest = if from == 0 { &log[..] } else { &log[1..] };
+        let how = Preparation { from, ..filling() };
+        let prepared = prepare(joined(rest), [], how);
+        assert_eq!(prepared.interruption, None);
+        from = in_place(&prepared, from);
+        answers += 1;
+    }
+    assert_eq!((from, answers), (2_500_001, 3));
 }
 
 /// Body of a control record: version 0 and its type as key, no value that matters.

@@ -3,9 +3,13 @@
 mod support;
 
 use ferry_copy::batch::codec::Codec;
-use ferry_copy::job::OffsetMode;
+use ferry_copy::closing::{Closed, close};
+use ferry_copy::halt::Halt;
+use ferry_copy::job::{OffsetMode, PartitionJob};
+use ferry_copy::partition::exact::Budget;
 use ferry_kafka::admin::offsets::OffsetSpec;
 use ferry_model::name::TopicPartition;
+use std::time::{Duration, Instant};
 use support::{Bed, Made, Writer, assert_equal, topic};
 
 const CODECS: [Codec; 5] = [
@@ -50,17 +54,20 @@ async fn every_kind_of_partition_arrives_equal() {
     for (place, result) in bed.source.admin().delete_records(&before).await {
         result.unwrap_or_else(|error| panic!("{place}: {error}"));
     }
-    // Transactions, committed and aborted.
-    bed.create_pair("payments", 1, &[]).await;
-    let mut plain = Writer::new(&bed.source, "payments", 0).await;
-    let mut writer = Writer::transactional(&bed.source, "payments", 0, "payer").await;
-    for step in 0..12 {
-        plain.write(Made::default()).await;
-        writer.begin().await;
-        writer.write(large).await;
-        plain.write(Made::default()).await;
-        writer.write(Made::default()).await;
-        writer.end(step % 3 != 1).await;
+    // Transactions, committed and aborted, with records of others between theirs.
+    bed.create_pair("payments", 2, &[]).await;
+    for partition in 0..2 {
+        let mut plain = Writer::new(&bed.source, "payments", partition).await;
+        let payer = format!("payer-{partition}");
+        let mut writer = Writer::transactional(&bed.source, "payments", partition, &payer).await;
+        for step in 0..12 {
+            plain.write(Made::default()).await;
+            writer.begin().await;
+            writer.write(large).await;
+            plain.write(Made::default()).await;
+            writer.write(Made::default()).await;
+            writer.end(step % 3 != 1).await;
+        }
     }
     // Timestamps of the broker.
     bed.create_pair("stamped", 1, &[("message.timestamp.type", "LogAppendTime")])
@@ -75,7 +82,7 @@ async fn every_kind_of_partition_arrives_equal() {
     for (name, count) in [
         ("orders", 5),
         ("expired", 3),
-        ("payments", 1),
+        ("payments", 2),
         ("stamped", 1),
         ("empty", 2),
     ] {
@@ -83,16 +90,24 @@ async fn every_kind_of_partition_arrives_equal() {
             partitions.push(bed.partition(name, partition, OffsetMode::Preserve));
         }
     }
+    // One of the two with transactions may not spend any at the target.
+    let poor = TopicPartition::new(topic("payments"), 1);
+    for partition in partitions.iter_mut().filter(|p| p.source == poor) {
+        partition.budget = Budget::NONE;
+    }
     let report = bed.copy(bed.job(partitions.clone())).await;
     for outcome in &report.outcomes {
         assert_eq!(outcome.halted, None, "{}", outcome.source);
         let translated = matches!(outcome.mode, OffsetMode::Translate(_));
-        assert_eq!(
-            translated,
-            outcome.source.topic.as_str() == "payments",
-            "{outcome:?}"
-        );
+        assert_eq!(translated, outcome.source == poor, "{outcome:?}");
     }
+    assert!(report.progress.voids >= 12, "a marker for each transaction");
+    let rich = TopicPartition::new(topic("payments"), 0);
+    assert_eq!(
+        bed.offset(&bed.target, &rich, OffsetSpec::Latest).await,
+        bed.offset(&bed.source, &rich, OffsetSpec::Latest).await,
+        "both logs end with a marker"
+    );
     for (partition, start) in [(0, 40), (1, 45), (2, 100)] {
         let place = TopicPartition::new(topic("expired"), partition);
         assert_eq!(
@@ -115,7 +130,7 @@ async fn every_kind_of_partition_arrives_equal() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_compacted_topic_arrives_with_the_exact_map() {
+async fn a_compacted_topic_arrives_with_the_exact_map_or_with_its_offsets() {
     let bed = Bed::start("compacted-copy").await;
     let configs = [
         ("cleanup.policy", "compact"),
@@ -149,4 +164,59 @@ async fn a_compacted_topic_arrives_with_the_exact_map() {
         bed.offset(&bed.source, &place, OffsetSpec::Latest).await
     );
     assert_equal(&bed.verdicts(&report, true).await);
+
+    // The same with its offsets kept: fillers stand in the holes until the target's cleaner takes
+    // them.
+    let cleaning = [
+        ("cleanup.policy", "compact"),
+        ("segment.bytes", "1048576"),
+        ("min.cleanable.dirty.ratio", "0.01"),
+    ];
+    bed.create(&bed.target, "prices-kept", 1, &cleaning).await;
+    let kept = TopicPartition::new(topic("prices-kept"), 0);
+    let filling = vec![PartitionJob {
+        target_topic_id: bed.target.topic_id(&kept.topic),
+        target: kept.clone(),
+        filler: Some(support::FILLER.into()),
+        ..bed.partition("prices", 0, OffsetMode::Preserve)
+    }];
+    let report = bed.copy(bed.job(filling.clone())).await;
+    let outcome = &report.outcomes[0];
+    assert_eq!(
+        (&outcome.halted, &outcome.mode),
+        (&None, &OffsetMode::Preserve)
+    );
+    assert_eq!(
+        bed.offset(&bed.target, &kept, OffsetSpec::Latest).await,
+        bed.offset(&bed.source, &place, OffsetSpec::Latest).await
+    );
+    // Their cleaner takes all but the last of them, once their segment is closed.
+    bed.set("prices-kept", "segment.ms", "1").await;
+    let closed = close(&bed.job(filling.clone())).await.expect("closes");
+    let at = outcome.copied_to;
+    assert_eq!(closed, [(kept.clone(), Closed::At(at))]);
+    let again = close(&bed.job(filling.clone())).await.expect("closes");
+    assert_eq!(again, closed, "once is enough");
+    let limit = Instant::now() + Duration::from_secs(90);
+    loop {
+        let verdicts = bed.verdicts(&report, true).await;
+        assert_equal(&verdicts);
+        let fillers = verdicts[0].compared.as_ref().map_or(0, |c| c.fillers);
+        if fillers <= 1 {
+            break;
+        }
+        assert!(Instant::now() < limit, "{fillers} fillers are left");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    // A copy that has nothing to do goes on; one that has is told why it can't.
+    let quiet = bed.copy(bed.job(filling.clone())).await;
+    assert_eq!(quiet.outcomes, report.outcomes);
+    writer
+        .write(Made {
+            keys: 90,
+            ..Made::default()
+        })
+        .await;
+    let late = bed.copy(bed.job(filling)).await;
+    assert_eq!(late.outcomes[0].halted, Some(Halt::Closed { at }));
 }

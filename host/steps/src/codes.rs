@@ -26,7 +26,7 @@ pub const DIFFERENCES: u16 = 501;
 pub const RESULT_NOT_WRITTEN: u16 = 502;
 
 /// The codes above, and those of halted partitions ([`ferry_copy::halt::Halt::code`]).
-pub const ALL: [u16; 22] = [
+pub const ALL: [u16; 23] = [
     213,
     214,
     215,
@@ -37,6 +37,7 @@ pub const ALL: [u16; 22] = [
     220,
     221,
     222,
+    223,
     TOPIC_NOT_CREATED,
     TOPIC_GONE,
     ACL_NOT_CREATED,

@@ -7,6 +7,7 @@ use ferry_copy::job::{
     CopyJob, CopyProgress, CopyReport, CopySettings, OffsetMode, PartitionJob, PartitionOutcome,
     Until,
 };
+use ferry_copy::partition::exact::Budget;
 use ferry_copy::storage::FileStorage;
 use ferry_copy::worker::{self, CopyError};
 use ferry_engine::{Progress, StepError, View};
@@ -18,6 +19,11 @@ use tokio::sync::watch;
 
 /// `max.message.bytes` of a topic that sets none (Apache Kafka's default).
 const BATCH_BYTES_DEFAULT: usize = 1_048_588;
+/// What may be spent on one partition so that its offsets are kept.
+const BUDGET: Budget = Budget {
+    transactions: 100_000,
+    fillers: 0,
+};
 /// Halted partitions that are told one by one.
 const HALTED_TOLD_MAX: usize = 20;
 
@@ -42,6 +48,8 @@ pub(crate) fn copy_job(
                 CopyMode::Preserve { .. } => OffsetMode::Preserve,
                 CopyMode::Translate { reason } => OffsetMode::Translate(reason.as_str().to_owned()),
             },
+            budget: BUDGET,
+            filler: None,
             batch_bytes_max: batch_bytes_max(plan, &copied.source.topic),
             source: copied.source,
             target: copied.target,

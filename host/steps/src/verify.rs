@@ -54,6 +54,7 @@ impl VerifyStep {
                 Some(PartitionToVerify {
                     mapping: map.map_or(Mapping::Same, |map| Mapping::Map(map.clone())),
                     compacted: compacted || is_compacted(undertaking, &copied.source),
+                    filler: None,
                     copied_to,
                     source: copied.source,
                     target: copied.target,

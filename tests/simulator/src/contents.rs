@@ -82,7 +82,12 @@ pub(crate) struct Seen {
     pub(crate) offset: i64,
     /// Its number; none where its key is no number, as that of a padding record.
     pub(crate) id: Option<u64>,
+    /// Whether it is a tombstone with [`FILLER`] as its key.
+    pub(crate) filler: bool,
 }
+
+/// The key of fillers, which is not as long as a number.
+pub(crate) const FILLER: &[u8] = b"filler";
 
 /// The committed records of a log from `start` on. `aborted` holds producer id and first offset of
 /// aborted transactions.
@@ -119,6 +124,19 @@ pub(crate) fn committed(log: &Bytes, start: i64, aborted: &[(i64, i64)]) -> Vec<
     seen
 }
 
+/// How many batches of a log are markers.
+pub(crate) fn markers(log: &Bytes) -> u64 {
+    let mut rest = &log[..];
+    let mut count = 0;
+    while rest.len() >= HEADER_BYTES {
+        let total = 12 + u32::from_be_bytes([rest[8], rest[9], rest[10], rest[11]]) as usize;
+        let attributes = i16::from_be_bytes([rest[21], rest[22]]);
+        count += u64::from(attributes & CONTROL != 0);
+        rest = &rest[total.min(rest.len())..];
+    }
+    count
+}
+
 fn records(batch: &[u8], base: i64, attributes: i16, seen: &mut Vec<Seen>) {
     let count = u32::from_be_bytes([batch[57], batch[58], batch[59], batch[60]]);
     if attributes & 7 != 0 {
@@ -126,19 +144,20 @@ fn records(batch: &[u8], base: i64, attributes: i16, seen: &mut Vec<Seen>) {
         seen.extend((0..i64::from(count)).map(|delta| Seen {
             offset: base + delta,
             id: None,
+            filler: false,
         }));
         return;
     }
     let mut rest = &batch[HEADER_BYTES..];
     for _ in 0..count {
-        let Some((offset, id)) = record(&mut rest, base) else {
+        let Some(record) = record(&mut rest, base) else {
             return;
         };
-        seen.push(Seen { offset, id });
+        seen.push(record);
     }
 }
 
-fn record(rest: &mut &[u8], base: i64) -> Option<(i64, Option<u64>)> {
+fn record(rest: &mut &[u8], base: i64) -> Option<Seen> {
     let length = usize::try_from(varint(rest)?).ok()?;
     let (mut body, more) = rest.split_at_checked(length)?;
     *rest = more;
@@ -150,7 +169,16 @@ fn record(rest: &mut &[u8], base: i64) -> Option<(i64, Option<u64>)> {
         (8, Some(key)) => Some(u64::from_be_bytes(*key)),
         _ => None,
     };
-    Some((base + delta, id))
+    let tombstone = usize::try_from(key_bytes)
+        .ok()
+        .and_then(|bytes| body.split_at_checked(bytes))
+        .filter(|(key, _)| *key == FILLER)
+        .and_then(|(_, mut value)| varint(&mut value));
+    Some(Seen {
+        offset: base + delta,
+        id,
+        filler: tombstone == Some(-1),
+    })
 }
 
 fn i64_at(batch: &[u8], at: usize) -> i64 {

@@ -127,6 +127,7 @@ impl Sum {
     fn add(&mut self, seed: u64, outcome: &Outcome) {
         self.outcome.counts.merge(&outcome.counts);
         self.outcome.equal += outcome.equal;
+        self.outcome.keeping.merge(&outcome.keeping);
         self.outcome.halted += outcome.halted;
         self.outcome.recopied += outcome.recopied;
         self.outcome.found_by_verification += outcome.found_by_verification;
@@ -148,6 +149,16 @@ fn show(sum: &mut Sum, runs: u64, began: Instant) -> Result<()> {
         sum.outcome.halted,
         sum.outcome.found_by_verification,
         sum.outcome.recopied
+    )?;
+    let keeping = sum.outcome.keeping;
+    writeln!(
+        out,
+        "offsets kept in {} partitions: {} with {} transactions that keep some free, {} with {} fillers",
+        keeping.partitions,
+        keeping.with_voids,
+        keeping.voids,
+        keeping.with_fillers,
+        keeping.fillers
     )?;
     for fault in Fault::ALL {
         writeln!(out, "{:>12}  {fault}", sum.outcome.counts.of(*fault))?;

@@ -1,8 +1,9 @@
 //! What must hold once everything has come to rest.
 
-use crate::contents::{Seen, committed};
+use crate::contents::{Seen, committed, markers};
 use crate::fault::Fault;
 use crate::history::History;
+use crate::run::Keeping;
 use crate::schedule::{Happening, Schedule, TopicPlan};
 use ferry_copy::halt::Halt;
 use ferry_copy::job::OffsetMode;
@@ -58,6 +59,9 @@ impl Place<'_> {
         let mut last = -1;
         for record in seen {
             let at = record.offset;
+            if record.filler && self.plan.filler {
+                continue;
+            }
             let Some(source) = record.id.and_then(|id| offsets.get(&id)).copied() else {
                 return Err(format!(
                     "target offset {at} holds what the source does not: {record:?}"
@@ -74,6 +78,24 @@ impl Place<'_> {
             }
         }
         Ok(())
+    }
+
+    /// What it took to keep offsets.
+    pub(crate) fn keeping(&self) -> Keeping {
+        if *self.mode != OffsetMode::Preserve {
+            return Keeping::default();
+        }
+        let name = self.plan.target();
+        let log = self.target.contents(&name, self.partition);
+        let voids = log.map_or(0, |log| markers(&log));
+        let fillers = self.seen().iter().filter(|record| record.filler).count() as u64;
+        Keeping {
+            partitions: 1,
+            with_voids: u64::from(voids > 0),
+            voids,
+            with_fillers: u64::from(fillers > 0),
+            fillers,
+        }
     }
 
     /// What is at both sides, for people.

@@ -1,5 +1,6 @@
 //! One schedule from its beginning to its end.
 
+use crate::contents::FILLER;
 use crate::fault::{Fault, FaultCounts};
 use crate::network::Pipes;
 use crate::oracle::{Place, has_cause};
@@ -46,6 +47,34 @@ pub struct Outcome {
     pub found_by_verification: u64,
     /// Partitions that ended equal.
     pub equal: u64,
+    /// What it took to keep offsets in them.
+    pub keeping: Keeping,
+}
+
+/// What it took to keep offsets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Keeping {
+    /// Partitions with kept offsets.
+    pub partitions: u64,
+    /// Those of them where transactions kept offsets free.
+    pub with_voids: u64,
+    /// Such transactions.
+    pub voids: u64,
+    /// Those of the partitions where fillers stand.
+    pub with_fillers: u64,
+    /// Fillers.
+    pub fillers: u64,
+}
+
+impl Keeping {
+    /// Adds another count to this one.
+    pub fn merge(&mut self, other: &Self) {
+        self.partitions += other.partitions;
+        self.with_voids += other.with_voids;
+        self.voids += other.voids;
+        self.with_fillers += other.with_fillers;
+        self.fillers += other.fillers;
+    }
 }
 
 /// What the schedule of `seed` is.
@@ -190,6 +219,8 @@ impl World {
                         true => OffsetMode::Translate("the plan says so".to_owned()),
                         false => OffsetMode::Preserve,
                     },
+                    budget: plan.budget,
+                    filler: plan.filler.then(|| FILLER.into()),
                     batch_bytes_max: 1_000_000,
                 });
             }
@@ -560,7 +591,11 @@ impl World {
                 continue;
             }
             match self.place(outcome, topic, partition).complete() {
-                Ok(()) => self.outcome.equal += 1,
+                Ok(()) => {
+                    self.outcome.equal += 1;
+                    let keeping = self.place(outcome, topic, partition).keeping();
+                    self.outcome.keeping.merge(&keeping);
+                }
                 Err(wrong) => {
                     let wrong = format!("{} ({:?}): {wrong}", outcome.source, outcome.mode);
                     if !self.schedule.beyond_protection() {

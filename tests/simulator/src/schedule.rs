@@ -2,6 +2,7 @@
 
 use crate::fault::Fault;
 use fastrand::Rng;
+use ferry_copy::partition::exact::Budget;
 use std::time::Duration;
 
 /// What a partition of the source looks like when the copy begins.
@@ -27,6 +28,10 @@ pub(crate) struct TopicPlan {
     pub(crate) partitions: i32,
     /// Whether the plan says that offsets are translated.
     pub(crate) translate: bool,
+    /// What may be spent so that offsets are kept.
+    pub(crate) budget: Budget,
+    /// Whether holes are filled.
+    pub(crate) filler: bool,
     /// Batches that are there from the start, in each partition.
     pub(crate) batches: usize,
 }
@@ -306,6 +311,15 @@ fn topic(rng: &mut Rng, number: usize) -> TopicPlan {
             Transactions | Holes => rng.bool(),
             _ => rng.u8(..6) == 0,
         },
+        budget: match rng.u8(..4) {
+            0 => Budget::NONE,
+            1 => Budget {
+                transactions: rng.i64(1..8),
+                fillers: rng.i64(1..12),
+            },
+            _ => Budget::UNLIMITED,
+        },
+        filler: shape == Holes && rng.bool(),
         batches: if shape == Empty { 0 } else { rng.usize(1..=20) },
     }
 }

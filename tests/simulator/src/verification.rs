@@ -1,5 +1,6 @@
 //! Ferry's own verification, asked where a worker had no way to see a difference.
 
+use crate::contents::FILLER;
 use crate::worker::{Orders, PROGRESS_TOPIC, topic};
 use ferry_copy::job::{OffsetMode, PartitionOutcome};
 use ferry_copy::map::OffsetMap;
@@ -33,6 +34,7 @@ pub(crate) async fn differs(orders: &Orders, outcome: &PartitionOutcome) -> Resu
         target: outcome.target.clone(),
         mapping,
         compacted: false,
+        filler: Some(FILLER.into()),
         copied_to: outcome.copied_to,
     };
     let (progress, _) = watch::channel(VerifyProgress::default());

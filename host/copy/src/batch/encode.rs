@@ -18,6 +18,7 @@ pub struct BatchBuilder {
     next_delta: i32,
     base_timestamp_ms: i64,
     max_timestamp_ms: i64,
+    last_timestamp_ms: i64,
 }
 
 /// The most bytes of the numbers in front of a record's body: its length, its attributes, the
@@ -44,7 +45,13 @@ impl BatchBuilder {
             next_delta: 0,
             base_timestamp_ms: 0,
             max_timestamp_ms: i64::MIN,
+            last_timestamp_ms: 0,
         }
+    }
+
+    /// The timestamp of the last record, if there is one.
+    pub(crate) fn last_timestamp_ms(&self) -> Option<i64> {
+        (self.count > 0).then_some(self.last_timestamp_ms)
     }
 
     /// Adds one record behind those that are there.
@@ -66,6 +73,7 @@ impl BatchBuilder {
             self.base_timestamp_ms = timestamp_ms;
         }
         self.max_timestamp_ms = self.max_timestamp_ms.max(timestamp_ms);
+        self.last_timestamp_ms = timestamp_ms;
         self.next_delta = offset_delta.saturating_add(1);
         self.count += 1;
         let timestamp_delta = timestamp_ms.wrapping_sub(self.base_timestamp_ms);
@@ -261,6 +269,18 @@ pub(crate) fn put_contents(body: &mut Vec<u8>, contents: &Contents<'_>) {
         put_nullable_bytes(body, Some(key));
         put_nullable_bytes(body, *value);
     }
+}
+
+/// The body of a filler: a tombstone with `key`.
+pub(crate) fn filler_body(key: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    let contents = Contents {
+        key: Some(key),
+        value: None,
+        headers: Vec::new(),
+    };
+    put_contents(&mut body, &contents);
+    body
 }
 
 fn put_nullable_bytes(out: &mut Vec<u8>, bytes: Option<&[u8]>) {

@@ -3,14 +3,17 @@
 //! Delivery is exact: the target's log itself says how far the copy has come, every acknowledged
 //! base offset must be the predicted one, and after any unknown outcome the end of the target's log
 //! is settled before anything else is sent. The sequence number of a record is its offset (modulo
-//! 2^31), so that a restarted copy continues the sequence that it left.
+//! 2^31), so that a restarted copy continues the sequence that it left; offsets that are kept free
+//! have none, and are left out of the count.
 
-use crate::append::{Append, Interruption, Prepared};
+use super::voids::{VoidWrite, Voids};
+use crate::append::{Append, Interruption, Piece, Prepared};
 use crate::batch::padding::{PADDING_RECORDS_MAX, PADDING_TIMESTAMP_MS};
 use crate::batch::rewrite::sequence_at;
 use crate::halt::Halt;
 use crate::planted::{Bug, made};
 use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 
 /// Batches of one partition that may be on their way at once, once an acknowledgement has shown that
 /// the target's state is ours and as long as it can't expire. Five is what brokers remember per producer (KIP-98).
@@ -55,11 +58,22 @@ pub struct EpochMark {
 
 /// What is to be sent next.
 #[derive(Debug, Clone)]
-pub enum Send {
-    /// A batch of the source, at this offset.
-    Append(Append, i64),
-    /// So many empty records, at this offset.
-    Padding(i32, i64),
+pub struct Send {
+    /// Its records.
+    pub records: Records,
+    /// The offset that it has to be appended at.
+    pub base: i64,
+    /// The producer's sequence number of its first record.
+    pub sequence: i32,
+}
+
+/// The records of a batch to send.
+#[derive(Debug, Clone)]
+pub enum Records {
+    /// A batch of the source.
+    Append(Append),
+    /// So many empty records.
+    Padding(i32),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -69,6 +83,14 @@ struct InFlight {
     source_epoch: Option<i32>,
     /// The largest timestamp of its records.
     max_timestamp_ms: i64,
+}
+
+impl InFlight {
+    /// Where the log ends once it is appended.
+    fn ends(&self) -> RangeInclusive<i64> {
+        let end = self.base + self.records;
+        end..=end
+    }
 }
 
 /// What stands behind the last batch of the queue.
@@ -88,14 +110,18 @@ pub struct ExactPartition {
     sent: i64,
     /// The next source offset to fetch.
     fetch_next: i64,
-    queue: VecDeque<Append>,
+    queue: VecDeque<Piece>,
     queued_bytes: usize,
     in_flight: VecDeque<InFlight>,
     /// The largest timestamp of the batch that was acknowledged last, if one was since the end was
     /// last settled.
     confirmed_ms: Option<i64>,
-    /// Where the batches end whose outcome is unknown; empty when every outcome is known.
-    unknown_ends: Vec<i64>,
+    /// Where the log may end for each write whose outcome is unknown; empty when every outcome is
+    /// known.
+    unknown_ends: Vec<RangeInclusive<i64>>,
+    voids: Voids,
+    /// Fillers that may still be written.
+    fillers_left: i64,
     /// Where the padding ends; the source's log start when it was measured.
     padding_to: Option<i64>,
     /// What comes once the queue is sent.
@@ -108,10 +134,49 @@ pub struct ExactPartition {
     target_start: i64,
 }
 
+/// How much may be spent on one partition so that its offsets are kept, besides padding. What goes
+/// beyond it gets new offsets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    /// Transactions that keep offsets free, each of which takes a few round trips.
+    pub transactions: i64,
+    /// Fillers, which stand where a cleaner has left no record.
+    pub fillers: i64,
+}
+
+impl Budget {
+    /// Nothing: offsets are kept as far as records lie side by side.
+    pub const NONE: Self = Self {
+        transactions: 0,
+        fillers: 0,
+    };
+    /// No limit.
+    pub const UNLIMITED: Self = Self {
+        transactions: i64::MAX,
+        fillers: i64::MAX,
+    };
+}
+
+/// What is remembered of a partition from earlier runs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Remembered {
+    /// Where a padding ends that was begun and not deleted yet.
+    pub padding_to: Option<i64>,
+    /// Up to where the source's history is known.
+    pub epoch_mark: Option<EpochMark>,
+    /// Whether offsets were kept free, so that sequence numbers lie behind offsets.
+    pub voids: bool,
+}
+
 impl ExactPartition {
-    /// A partition that nothing is known of yet but the padding that was begun, if any.
+    /// A partition of which nothing is known yet but what is remembered.
     #[must_use]
-    pub fn new(padding_to: Option<i64>, epoch_mark: Option<EpochMark>) -> Self {
+    pub fn new(remembered: Remembered, budget: Budget) -> Self {
+        let Remembered {
+            padding_to,
+            epoch_mark,
+            voids,
+        } = remembered;
         Self {
             phase: Phase::Settling,
             acknowledged: 0,
@@ -122,6 +187,8 @@ impl ExactPartition {
             in_flight: VecDeque::new(),
             confirmed_ms: None,
             unknown_ends: Vec::new(),
+            voids: Voids::new(voids, budget.transactions),
+            fillers_left: budget.fillers,
             padding_to,
             ending: None,
             epoch_mark,
@@ -175,8 +242,68 @@ impl ExactPartition {
         }
         match self.phase {
             Phase::Padding => self.padding_to.is_some_and(|to| self.sent < to),
-            Phase::Copying => !self.queue.is_empty(),
+            Phase::Copying => {
+                !self.voids.writing() && matches!(self.queue.front(), Some(Piece::Append(_)))
+            }
             _ => false,
+        }
+    }
+
+    /// Whether offsets have ever been kept free here, or will be next. It must be on disk before
+    /// [`Self::next_void`] is called.
+    #[must_use]
+    pub fn has_voids(&self) -> bool {
+        self.voids.any() || self.wants_void()
+    }
+
+    /// Whether [`Self::next_void`] has something: everything before it is acknowledged.
+    #[must_use]
+    pub fn wants_void(&self) -> bool {
+        self.phase == Phase::Copying
+            && self.quiet()
+            && !self.unknown()
+            && matches!(self.queue.front(), Some(Piece::Void(_)))
+    }
+
+    /// The offsets to keep free next, in one transaction that is aborted. What is returned counts as
+    /// sent.
+    pub fn next_void(&mut self) -> Option<VoidWrite> {
+        if !self.wants_void() {
+            return None;
+        }
+        let Some(Piece::Void(void)) = self.queue.pop_front() else {
+            return None;
+        };
+        debug_assert_eq!(void.first, self.sent, "offsets are kept");
+        let before: usize = void.aborted.iter().map(|append| append.bytes.len()).sum();
+        self.queued_bytes -= before;
+        let (write, rest) = self.voids.begin(void);
+        if let Some(rest) = rest {
+            self.queue.push_front(Piece::Void(rest));
+        }
+        self.sent = write.until;
+        Some(write)
+    }
+
+    /// The offsets of [`Self::next_void`] are taken, and nothing is behind them.
+    pub fn on_void_written(&mut self) {
+        let Some(write) = self.voids.end() else {
+            return;
+        };
+        if self.halted() {
+            return;
+        }
+        self.acknowledged = write.until;
+        let (epoch, end) = (write.source_epoch, write.until);
+        self.epoch_mark = Some(EpochMark { epoch, end });
+        self.end_of_queue();
+    }
+
+    /// The outcome of [`Self::next_void`] is unknown: any part of its offsets may be taken.
+    pub fn on_void_unknown(&mut self) {
+        if let Some(write) = self.voids.end() {
+            self.voids.give_back(1);
+            self.unknown_ends.push(write.first..=write.until);
         }
     }
 
@@ -200,7 +327,7 @@ impl ExactPartition {
     /// Whether nothing is on its way to the target.
     #[must_use]
     pub fn quiet(&self) -> bool {
-        self.in_flight.is_empty()
+        self.in_flight.is_empty() && !self.voids.writing()
     }
 
     /// Where the target's log ends, if nothing is on its way there and every outcome is known.
@@ -282,10 +409,12 @@ impl ExactPartition {
                     source_epoch: None,
                     max_timestamp_ms: PADDING_TIMESTAMP_MS,
                 });
-                Some(Send::Padding(records, base))
+                Some(self.send(Records::Padding(records), base))
             }
             Phase::Copying => {
-                let append = self.queue.pop_front()?;
+                let Some(Piece::Append(append)) = self.queue.pop_front() else {
+                    return None;
+                };
                 self.queued_bytes -= append.bytes.len();
                 let base = self.sent;
                 debug_assert_eq!(append.source_first(), base, "offsets are kept");
@@ -296,9 +425,17 @@ impl ExactPartition {
                     max_timestamp_ms: append.header.max_timestamp,
                 });
                 self.end_of_queue();
-                Some(Send::Append(append, base))
+                Some(self.send(Records::Append(append), base))
             }
             _ => None,
+        }
+    }
+
+    fn send(&self, records: Records, base: i64) -> Send {
+        Send {
+            records,
+            base,
+            sequence: self.voids.sequence_at(base),
         }
     }
 
@@ -328,14 +465,21 @@ impl ExactPartition {
         if self.wants_fetch(usize::MAX) != Some(from) {
             return;
         }
-        for append in prepared.appends {
-            self.queued_bytes += append.bytes.len();
-            self.fetch_next = append.source_next;
-            self.queue.push_back(append);
+        let mut beyond_budget = None;
+        for piece in prepared.pieces {
+            if let Err(reason) = self.spend(&piece) {
+                let at = self.fetch_next;
+                beyond_budget = Some(Interruption { at, reason });
+                break;
+            }
+            self.queued_bytes += piece.bytes();
+            self.fetch_next = piece.source_next();
+            self.queue.push_back(piece);
         }
-        self.ending = match (prepared.halt, prepared.interruption) {
-            (Some(halt), _) => Some(Ending::Halt(halt)),
-            (None, Some(interruption)) => Some(Ending::Interruption(interruption)),
+        let interruption = beyond_budget.or(prepared.interruption);
+        self.ending = match (prepared.halt, interruption) {
+            (_, Some(interruption)) => Some(Ending::Interruption(interruption)),
+            (Some(halt), None) => Some(Ending::Halt(halt)),
             (None, None) => None,
         };
         debug_assert!(
@@ -343,6 +487,20 @@ impl ExactPartition {
             "without an ending, everything that was looked at is to be appended"
         );
         self.end_of_queue();
+    }
+
+    /// Whether there is enough left of the budget for `piece`, which is taken from it.
+    fn spend(&mut self, piece: &Piece) -> Result<(), &'static str> {
+        match piece {
+            Piece::Append(append) if append.fillers > self.fillers_left => {
+                Err("more offsets without records than the budget for fillers")
+            }
+            Piece::Append(append) => {
+                self.fillers_left -= append.fillers;
+                Ok(())
+            }
+            Piece::Void(void) => self.voids.spend(void.transactions()),
+        }
     }
 
     /// The source's log starts behind our position: records were deleted before they were copied.
@@ -377,7 +535,7 @@ impl ExactPartition {
         if late {
             // An acknowledgement behind an unknown outcome proves nothing about what lies before
             // it: the settled end decides.
-            self.unknown_ends.push(front.base + front.records);
+            self.unknown_ends.push(front.ends());
             return;
         }
         self.acknowledged = front.base + front.records;
@@ -396,7 +554,7 @@ impl ExactPartition {
     /// too late, the leader moved.
     pub fn on_unknown(&mut self) {
         if let Some(front) = self.in_flight.pop_front() {
-            self.unknown_ends.push(front.base + front.records);
+            self.unknown_ends.push(front.ends());
         }
         if made(Bug::TrustsTheSequence) && self.quiet() && self.phase == Phase::Copying {
             self.unknown_ends.clear();
@@ -442,6 +600,7 @@ impl ExactPartition {
         self.unknown_ends.clear();
         self.confirmed_ms = None;
         self.drop_queue();
+        self.voids.settle(end.log_end, end.last_sequence);
         self.acknowledged = end.log_end;
         self.sent = end.log_end;
         self.fetch_next = end.log_end;
@@ -463,9 +622,11 @@ impl ExactPartition {
         if made(Bug::LooksAtNoOffset) {
             return None;
         }
-        let sequence_is_ours = end
-            .last_sequence
-            .is_none_or(|last| end.log_end > 0 && last == sequence_at(end.log_end - 1));
+        // Where offsets were kept free, any sequence number may stand before them.
+        let sequence_is_ours = self.voids.any()
+            || end
+                .last_sequence
+                .is_none_or(|last| end.log_end > 0 && last == sequence_at(end.log_end - 1));
         let unexpected = Halt::TargetEndUnexpected {
             log_end: end.log_end,
             acknowledged: self.acknowledged,
@@ -482,8 +643,11 @@ impl ExactPartition {
         }
         // With every batch's end known, the log ends at one of them; a shorter log is a target that
         // lost what it had acknowledged, which is copied again.
-        let known_end =
-            end.log_end <= self.acknowledged || self.unknown_ends.contains(&end.log_end);
+        let known_end = end.log_end <= self.acknowledged
+            || self
+                .unknown_ends
+                .iter()
+                .any(|ends| ends.contains(&end.log_end));
         (!first && !known_end).then_some(unexpected)
     }
 
@@ -496,7 +660,13 @@ impl ExactPartition {
     }
 
     fn drop_queue(&mut self) {
-        self.queue.clear();
+        for piece in self.queue.drain(..) {
+            // What was not written was not spent.
+            match piece {
+                Piece::Append(append) => self.fillers_left += append.fillers,
+                Piece::Void(void) => self.voids.give_back(void.transactions()),
+            }
+        }
         self.queued_bytes = 0;
         self.ending = None;
     }

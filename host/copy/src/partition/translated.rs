@@ -4,7 +4,7 @@
 //! transaction of the target, so that after any crash the committed position says exactly what is
 //! there. What is not committed is fetched again.
 
-use crate::append::{Append, Prepared};
+use crate::append::{Append, Piece, Prepared};
 use crate::halt::Halt;
 use crate::planted::{Bug, made};
 use std::collections::VecDeque;
@@ -149,10 +149,16 @@ impl TranslatedPartition {
         if from != self.fetch_next || self.halted.is_some() {
             return;
         }
-        for append in prepared.appends {
-            self.queued_bytes += append.bytes.len();
-            self.fetch_next = append.source_next;
-            self.queue.push_back(Item::Append(append));
+        for piece in prepared.pieces {
+            self.queued_bytes += piece.bytes();
+            self.fetch_next = piece.source_next();
+            debug_assert!(
+                matches!(piece, Piece::Append(_)),
+                "no offset is kept free where none is kept"
+            );
+            if let Piece::Append(append) = piece {
+                self.queue.push_back(Item::Append(append));
+            }
         }
         if prepared.source_next > self.fetch_next {
             self.advance(Position {

@@ -5,6 +5,7 @@
 //! value and headers.
 
 use super::difference::{Difference, Kind};
+use crate::batch::encode::filler_body;
 use crate::batch::error::BatchError;
 use crate::batch::header::{Batch, CODEC_MASK, LOG_APPEND_TIME};
 use crate::batch::records::Records;
@@ -78,6 +79,9 @@ pub struct Compared {
     /// Records of a compacted partition that one side's cleaner has taken and the other's not yet,
     /// with a later record of the same key on both sides or a tombstone: no difference.
     pub explained_by_compaction: u64,
+    /// Fillers at the target that its cleaner has not taken yet, which stand where the source has no
+    /// record: no difference.
+    pub fillers: u64,
     /// Batches that were the same to the last bit.
     pub identical_batches: u64,
 }
@@ -98,6 +102,9 @@ struct Lane {
     ended: bool,
     records: u64,
     digest: sha2::Sha256,
+    /// The body of records that do not take part.
+    filler: Option<Vec<u8>>,
+    fillers: u64,
     /// For compacted partitions: the last offset of each key, by the key's digest.
     last_of_key: HashMap<[u8; 16], i64>,
 }
@@ -110,7 +117,9 @@ impl Lane {
             let records = Records::of(&batch)?;
             for record in records.iter() {
                 let record = record?;
-                if record.offset >= from {
+                if self.filler.as_deref() == Some(record.body) {
+                    self.fillers += 1;
+                } else if record.offset >= from {
                     self.opened.push_back(Kept {
                         offset: record.offset,
                         timestamp_ms: record.timestamp_ms,
@@ -171,6 +180,14 @@ impl Comparison {
             total: 0,
             identical: 0,
         }
+    }
+
+    /// Leaves tombstones with this key at the target out of account: they stand where the source has
+    /// no record.
+    #[must_use]
+    pub fn with_fillers(mut self, key: Option<&[u8]>) -> Self {
+        self.target.filler = key.map(filler_body);
+        self
     }
 
     /// Adds a batch of data of the source; batches must be given in order.
@@ -404,6 +421,7 @@ impl Comparison {
             differences,
             differences_total: self.total - explained,
             explained_by_compaction: explained,
+            fillers: self.target.fillers,
             identical_batches: self.identical,
             source_digest: finished(self.source),
             target_digest: finished(self.target),

@@ -23,6 +23,8 @@ pub struct PartitionToVerify {
     pub mapping: Mapping,
     /// Whether cleaners may have taken records on either side.
     pub compacted: bool,
+    /// The key of fillers, where offsets were kept although cleaners had left holes.
+    pub filler: Option<Arc<[u8]>>,
     /// Everything before this source offset is said to be at the target.
     pub copied_to: i64,
 }
@@ -166,7 +168,8 @@ async fn verify_one(
         partition.compacted,
         source_from,
         target_from,
-    );
+    )
+    .with_fillers(partition.filler.as_deref());
     let mut sources = Reader::new(source, partition.source, source_from, source_end, lane);
     let mut targets = Reader::new(target, partition.target, target_from, target_end, lane);
     let done = compare(&mut comparison, &mut sources, &mut targets, bytes).await;

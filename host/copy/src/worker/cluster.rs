@@ -79,6 +79,14 @@ pub(crate) async fn log_ends(
         .collect()
 }
 
+/// Where the leaders' own logs of `partitions` end.
+pub(crate) async fn log_ends_only(
+    client: &Client,
+    partitions: &[TopicPartition],
+) -> HashMap<TopicPartition, i64> {
+    offsets(client, partitions, OffsetSpec::LogEnd).await
+}
+
 /// Log start, high watermark and log end of one partition.
 pub(crate) async fn log_ends_of(client: &Client, partition: &TopicPartition) -> Option<LogEnds> {
     log_ends(client, std::slice::from_ref(partition))

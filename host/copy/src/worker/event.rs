@@ -1,6 +1,7 @@
 //! What the tasks around the worker tell it.
 
 use super::transaction::TransactionalProducer;
+use super::voids::VoidEnd;
 use crate::append::Prepared;
 use crate::halt::Halt;
 use crate::partition::exact::TargetEnd;
@@ -114,6 +115,11 @@ pub(crate) enum Event {
     /// Partitions whose offsets could not be kept have their first progress.
     Converted {
         results: Vec<(Index, Result<PartitionProgress, String>)>,
+        transactional: Box<TransactionalProducer>,
+    },
+    /// Offsets that were to be kept free.
+    Voids {
+        results: Result<Vec<(Index, VoidEnd)>, super::CopyError>,
         transactional: Box<TransactionalProducer>,
     },
     Transaction {

@@ -151,7 +151,7 @@ fn prepare_all(mut answers: Answers, wanted: Vec<Wanted>) -> FetchResult {
     let mut bytes = 0;
     let mut results = Vec::with_capacity(wanted.len());
     for want in wanted {
-        let partition = want.partition.partition;
+        let (partition, from) = (want.partition.partition, want.how.from);
         let answer = answers
             .remove(&(want.topic_id, String::new(), partition))
             .or_else(|| {
@@ -168,7 +168,7 @@ fn prepare_all(mut answers: Answers, wanted: Vec<Wanted>) -> FetchResult {
             }
             None => Fetched::Lost,
         };
-        results.push((want.index, want.how.from, fetched));
+        results.push((want.index, from, fetched));
     }
     FetchResult { bytes, results }
 }

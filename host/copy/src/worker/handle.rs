@@ -3,6 +3,7 @@
 use super::event::{Count, Event, Fetched, Index, Produced, Settled, SourceEnds, TransactionEnd};
 use super::tracked::Machine;
 use super::{CopyError, Worker};
+use crate::closing::CLOSING_OFFSETS;
 use crate::halt::Halt;
 use crate::partition::translated::TranslatedPartition;
 use crate::planted::{Bug, made};
@@ -60,6 +61,14 @@ impl Worker {
                 self.transactional = Some(transactional);
                 self.on_converted(results);
             }
+            Event::Voids {
+                results,
+                transactional,
+            } => {
+                self.transaction_under_way = false;
+                self.transactional = Some(transactional);
+                self.on_voids(results);
+            }
             Event::Transaction { end, transactional } => {
                 self.transaction_under_way = false;
                 self.transactional = Some(transactional);
@@ -80,9 +89,12 @@ impl Worker {
                 if let Some(epoch) = prepared.source_epoch {
                     tracked.fetched_epoch = Some(epoch);
                 }
-                match &mut tracked.machine {
-                    Machine::Exact(machine) => machine.on_fetched(from, prepared),
-                    Machine::Translated { machine, .. } => machine.on_fetched(from, prepared),
+                match (&mut tracked.machine, tracked.closed_at) {
+                    (Machine::Exact(machine), Some(at)) if !prepared.pieces.is_empty() => {
+                        machine.halt(Halt::Closed { at });
+                    }
+                    (Machine::Exact(machine), _) => machine.on_fetched(from, prepared),
+                    (Machine::Translated { machine, .. }, _) => machine.on_fetched(from, prepared),
                 }
             }
             Fetched::Lost => {
@@ -184,8 +196,12 @@ impl Worker {
             return;
         };
         match settled {
-            Settled::End { target, source } => {
+            Settled::End { mut target, source } => {
                 let first = tracked.began_at < 0;
+                if let Some(at) = tracked.closed_at {
+                    // Behind it there is at most the marker that closed it.
+                    target.log_end -= i64::from(target.log_end == at + CLOSING_OFFSETS);
+                }
                 tracked.ends = source;
                 // Before the copy has begun nothing of ours can be there, and behind where it was
                 // left neither.

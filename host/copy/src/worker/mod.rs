@@ -19,6 +19,7 @@ mod settle;
 mod start;
 mod tracked;
 mod transaction;
+mod voids;
 
 use crate::job::{CopyJob, CopyProgress, CopyReport, Until};
 use crate::state::{StateError, StateFile};
@@ -33,7 +34,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tracked::{Machine, Tracked};
-pub(crate) use transaction::TransactionalProducer;
+pub(crate) use transaction::{TransactionalProducer, VoidPortion};
+pub(crate) use voids::VoidEnd;
 
 /// How often the state file is written while something changes.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
@@ -131,6 +133,8 @@ pub(crate) struct Worker {
     next_fetch: BTreeMap<BrokerId, usize>,
     /// Where the next transaction begins to take, for fairness.
     next_portion: usize,
+    /// The same for transactions that keep offsets free.
+    next_void: usize,
     /// Lanes to brokers of the source that have a fetch under way.
     fetches: BTreeSet<(BrokerId, u16)>,
     /// Bytes that the fetches under way may bring at most.
@@ -139,8 +143,10 @@ pub(crate) struct Worker {
     memory: memory::BrokerMemory,
     lanes: BTreeMap<BrokerId, ProduceLane>,
     transactional: Option<Box<TransactionalProducer>>,
-    /// Whether the transactional producer is away with a transaction or a conversion.
+    /// Whether the transactional producer is away.
     transaction_under_way: bool,
+    /// Whether it was last used to keep offsets free.
+    voids_last: bool,
     last_commit: Instant,
     refreshing: [bool; 2],
     refresh_after: [Option<Instant>; 2],
@@ -334,6 +340,7 @@ impl Worker {
             partitions: self.partitions.len(),
             records: self.told.records,
             padding: self.told.padding,
+            voids: self.told.voids,
             appending: self.told.appending,
             bytes: self.told.bytes,
             elapsed: self.began.elapsed(),

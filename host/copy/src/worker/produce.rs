@@ -6,9 +6,9 @@
 use super::event::{Count, Event, Index, Produced};
 use crate::batch::encode::EncodedBatch;
 use crate::batch::header::{BatchHeader, HEADER_BYTES};
-use crate::batch::rewrite::{Producer, rewritten_header, sequence_at};
+use crate::batch::rewrite::{Producer, rewritten_header};
 use crate::halt::Halt;
-use crate::partition::exact::Send;
+use crate::partition::exact::{Records, Send};
 use bytes::Bytes;
 use ferry_kafka::client::Client;
 use ferry_kafka::connection::{Connection, Pending};
@@ -78,14 +78,14 @@ async fn send(target: &Client, broker: BrokerId, producer: Producer, order: Orde
     let mut sent = Vec::with_capacity(order.len());
     let mut batches = Vec::with_capacity(order.len());
     for entry in order {
-        let (base, count, batch) = match encode(&entry.send, producer) {
+        let (count, batch) = match encode(&entry.send, producer) {
             Ok(encoded) => encoded,
             Err(reason) => return (everything(sent, entry), Err(reason)),
         };
         sent.push(Sent {
             index: entry.index,
             partition: entry.partition.clone(),
-            base,
+            base: entry.send.base,
             count,
             bytes: batch.len(),
         });
@@ -117,22 +117,22 @@ fn everything(mut sent: Vec<Sent>, entry: Entry) -> Vec<Sent> {
     sent
 }
 
-fn encode(send: &Send, producer: Producer) -> Result<(i64, Count, SplitBatch), String> {
+fn encode(send: &Send, producer: Producer) -> Result<(Count, SplitBatch), String> {
     let padding: EncodedBatch;
-    let (bytes, header, base): (&Bytes, &BatchHeader, i64) = match send {
-        Send::Append(append, base) => (&append.bytes, &append.header, *base),
-        Send::Padding(records, base) => {
+    let (bytes, header): (&Bytes, &BatchHeader) = match &send.records {
+        Records::Append(append) => (&append.bytes, &append.header),
+        Records::Padding(records) => {
             padding = crate::batch::padding::padding_batch(*records)
                 .map_err(|error| format!("padding can't be encoded: {error}"))?;
-            (&padding.bytes, &padding.header, *base)
+            (&padding.bytes, &padding.header)
         }
     };
-    let batch = split(bytes, header, producer, sequence_at(base));
-    let count = match send {
-        Send::Append(..) => Count::Records(header.records_count.into()),
-        Send::Padding(..) => Count::Padding(header.records_count.into()),
+    let batch = split(bytes, header, producer, send.sequence);
+    let count = match send.records {
+        Records::Append(_) => Count::Records(header.records_count.into()),
+        Records::Padding(_) => Count::Padding(header.records_count.into()),
     };
-    Ok((base, count, batch))
+    Ok((count, batch))
 }
 
 /// The batch in `bytes` with a header of its own and the records where they are.

@@ -7,7 +7,7 @@ use super::settle::Unsettled;
 use super::tracked::{Machine, Tracked};
 use super::transaction::Portion;
 use super::{ProduceLane, Worker, cluster, conversion, fetch, produce, settle};
-use crate::append::Preparation;
+use crate::append::{Offsets, Preparation};
 use crate::job::Until;
 use crate::partition::translated::Waiting;
 use ferry_kafka::task;
@@ -31,11 +31,11 @@ const REQUESTS_UNDER_WAY_MAX: usize = 6;
 /// The size from which on a produce request takes no further batch.
 const REQUEST_BYTES: usize = 4 << 20;
 /// The most that one transaction takes of all partitions.
-const TRANSACTION_BYTES_MAX: usize = 32 << 20;
+pub(super) const TRANSACTION_BYTES_MAX: usize = 32 << 20;
 /// The most that one transaction takes of one partition.
 const TRANSACTION_PARTITION_BYTES_MAX: usize = 8 << 20;
 /// Partitions in one transaction.
-const TRANSACTION_PARTITIONS_MAX: usize = 500;
+pub(super) const TRANSACTION_PARTITIONS_MAX: usize = 500;
 /// How long a mere position may wait for a transaction.
 const POSITION_WAIT: Duration = Duration::from_millis(500);
 /// How often the source is asked for its ends while draining.
@@ -49,7 +49,14 @@ impl Worker {
         self.serve_deletions();
         self.serve_conversions();
         self.serve_sends();
-        self.serve_transaction(now);
+        // One transactional producer for both: they take turns.
+        if self.voids_last {
+            self.serve_transaction(now);
+            self.serve_voids();
+        } else {
+            self.serve_voids();
+            self.serve_transaction(now);
+        }
         self.serve_fetches(now);
         self.serve_drain(now);
     }
@@ -277,6 +284,7 @@ impl Worker {
             return;
         };
         self.transaction_under_way = true;
+        self.voids_last = false;
         let events = self.events.clone();
         task::spawn(async move {
             let end = transactional.run(portions).await;
@@ -418,7 +426,12 @@ impl Worker {
             last_epoch: tracked.epoch_before_fetch(),
             how: Preparation {
                 from,
-                preserve: tracked.preserves(),
+                offsets: match tracked.preserves() {
+                    true => Offsets::Preserve {
+                        filler: tracked.job.filler.clone(),
+                    },
+                    false => Offsets::Translate,
+                },
                 batch_bytes_max: tracked.job.batch_bytes_max,
             },
         }

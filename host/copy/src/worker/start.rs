@@ -7,7 +7,7 @@ use super::{CopyError, Drain, Worker, cluster};
 use crate::batch::rewrite::Producer;
 use crate::halt::Halt;
 use crate::job::{CopyJob, CopyProgress, OffsetMode, PartitionJob};
-use crate::partition::exact::ExactPartition;
+use crate::partition::exact::{ExactPartition, Remembered};
 use crate::partition::translated::{Position, TranslatedPartition};
 use crate::progress::{PartitionProgress, ProgressTable};
 use crate::state::{ProducerState, StateFile};
@@ -62,6 +62,7 @@ pub(super) async fn open(
         by_source: BTreeMap::new(),
         next_fetch: BTreeMap::new(),
         next_portion: 0,
+        next_void: 0,
         fetches: BTreeSet::new(),
         fetching_bytes: 0,
         producer,
@@ -69,6 +70,7 @@ pub(super) async fn open(
         lanes: BTreeMap::new(),
         transactional: Some(Box::new(transactional)),
         transaction_under_way: false,
+        voids_last: false,
         last_commit: now,
         refreshing: [false; 2],
         refresh_after: [None; 2],
@@ -205,13 +207,19 @@ fn track(
             machine: Box::new(TranslatedPartition::new(progress.position())),
             progress: Box::new(progress),
         },
-        None => Machine::Exact(Box::new(ExactPartition::new(
-            remembered.padding_to,
-            remembered.epoch_mark(),
-        ))),
+        None => {
+            let known = Remembered {
+                padding_to: remembered.padding_to,
+                epoch_mark: remembered.epoch_mark(),
+                voids: remembered.voids,
+            };
+            Machine::Exact(Box::new(ExactPartition::new(known, partition.budget)))
+        }
     };
     let mut tracked = Tracked::new(index, partition.clone(), machine);
     tracked.saved_padding_to = remembered.padding_to;
+    tracked.saved_voids = remembered.voids;
+    tracked.closed_at = remembered.closed_at;
     tracked.begun = remembered.begun;
     tracked.left_at = remembered.left_at;
     tracked.ends = source;

@@ -51,6 +51,10 @@ pub(crate) struct Tracked {
     pub(crate) begun: bool,
     /// The padding that the state file knows of.
     pub(crate) saved_padding_to: Option<i64>,
+    /// Whether the state file knows that offsets were kept free here.
+    pub(crate) saved_voids: bool,
+    /// Where both logs ended when the last segment at the target was closed.
+    pub(crate) closed_at: Option<i64>,
     /// Bytes that are on their way to the target.
     pub(crate) in_flight_bytes: usize,
 }
@@ -77,6 +81,8 @@ impl Tracked {
             left_at: None,
             begun: false,
             saved_padding_to: None,
+            saved_voids: false,
+            closed_at: None,
             in_flight_bytes: 0,
         }
     }

@@ -5,6 +5,8 @@
 //! producer is initialised again, which ends the transaction one way or the other, and where a
 //! commit had been asked for, the progress topic says which.
 
+mod voids;
+
 use super::CopyError;
 use super::cluster;
 use super::event::{Index, TransactionEnd};
@@ -30,6 +32,7 @@ use kafka_protocol::protocol::StrBytes;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 use tokio::time::Instant;
+pub(crate) use voids::VoidPortion;
 
 /// How long a transaction may stay open before the coordinator aborts it.
 pub(crate) const TRANSACTION_TIMEOUT_MS: i32 = 60_000;
@@ -50,6 +53,27 @@ pub(crate) struct Portion {
     pub(crate) partition: TopicPartition,
     pub(crate) taken: Taken,
     pub(crate) progress: PartitionProgress,
+}
+
+impl Portion {
+    fn touched(&self) -> Touched {
+        let first = self.taken.appends.first();
+        Touched {
+            partition: self.partition.clone(),
+            copied: Some((
+                self.index,
+                first.map_or(0, crate::append::Append::source_first),
+            )),
+        }
+    }
+}
+
+/// A partition that a transaction writes to.
+#[derive(Debug, Clone)]
+struct Touched {
+    partition: TopicPartition,
+    /// Which partition of the job it is, and the offset at the source, unless it keeps progress.
+    copied: Option<(Index, i64)>,
 }
 
 /// What one transaction writes down besides records.
@@ -128,7 +152,7 @@ impl TransactionalProducer {
     pub(crate) async fn begin(&mut self, records: Vec<ProgressRecord>) -> Result<(), String> {
         let mut commit_asked = false;
         let begun = async {
-            let producer = self.open(&[]).await?;
+            let producer = self.open(&[self.touched_progress()]).await?;
             self.finish(producer, &records, &mut commit_asked).await
         }
         .await;
@@ -145,7 +169,10 @@ impl TransactionalProducer {
         portions: &[Portion],
         commit_asked: &mut bool,
     ) -> Result<TransactionEnd, Failure> {
-        let producer = self.open(portions).await?;
+        let mut touched = vec![self.touched_progress()];
+        let written = portions.iter().filter(|p| !p.taken.appends.is_empty());
+        touched.extend(written.map(Portion::touched));
+        let producer = self.open(&touched).await?;
         self.ends.read(&self.target, portions).await?;
         let outgoing = portions
             .iter()
@@ -182,8 +209,15 @@ impl TransactionalProducer {
         })
     }
 
+    fn touched_progress(&self) -> Touched {
+        Touched {
+            partition: self.progress.clone(),
+            copied: None,
+        }
+    }
+
     /// Opens the transaction: the coordinator is told which partitions it will touch.
-    async fn open(&mut self, portions: &[Portion]) -> Result<Producer, Failure> {
+    async fn open(&mut self, touched: &[Touched]) -> Result<Producer, Failure> {
         let producer = match self.producer {
             Some(producer) => producer,
             None => self
@@ -192,18 +226,11 @@ impl TransactionalProducer {
                 .map_err(|e| Failure::Unknown(e.to_string()))?,
         };
         let mut topics: BTreeMap<&TopicName, Vec<i32>> = BTreeMap::new();
-        topics
-            .entry(&self.progress.topic)
-            .or_default()
-            .push(self.progress.partition);
-        for portion in portions
-            .iter()
-            .filter(|portion| !portion.taken.appends.is_empty())
-        {
+        for Touched { partition, .. } in touched {
             topics
-                .entry(&portion.partition.topic)
+                .entry(&partition.topic)
                 .or_default()
-                .push(portion.partition.partition);
+                .push(partition.partition);
         }
         let request = AddPartitionsToTxnRequest::default()
             .with_v3_and_below_transactional_id(transactional_id(&self.id))
@@ -222,7 +249,7 @@ impl TransactionalProducer {
             );
         let since = Instant::now();
         loop {
-            match self.add_partitions(&request, portions).await {
+            match self.add_partitions(&request, touched).await {
                 Err(Failure::Unknown(_)) if since.elapsed() < COORDINATOR_LIMIT => {
                     tokio::time::sleep(Duration::from_millis(5)).await;
                 }
@@ -235,7 +262,7 @@ impl TransactionalProducer {
     async fn add_partitions(
         &self,
         request: &AddPartitionsToTxnRequest,
-        portions: &[Portion],
+        touched: &[Touched],
     ) -> Result<(), Failure> {
         let unknown = |error: ferry_kafka::error::KafkaError| Failure::Unknown(error.to_string());
         let kind = CoordinatorKind::Transaction;
@@ -258,11 +285,11 @@ impl TransactionalProducer {
                 }
                 self.note_coordinator_error(code);
                 let name = (topic.name.0.to_string(), partition.partition_index);
-                let portion = portions.iter().find(|portion| {
-                    portion.partition.topic.as_str() == name.0
-                        && portion.partition.partition == name.1
+                let refused = touched.iter().find(|touched| {
+                    touched.partition.topic.as_str() == name.0
+                        && touched.partition.partition == name.1
                 });
-                return Err(failure_of(code, portion));
+                return Err(failure_of(code, refused.and_then(|touched| touched.copied)));
             }
         }
         Ok(())
@@ -301,7 +328,7 @@ impl TransactionalProducer {
             rest = later;
         }
         *commit_asked = true;
-        self.end(producer).await
+        self.end(producer, true).await
     }
 
     async fn write_progress(
@@ -348,13 +375,13 @@ impl TransactionalProducer {
         }
     }
 
-    async fn end(&self, producer: Producer) -> Result<(), Failure> {
+    async fn end(&self, producer: Producer, committed: bool) -> Result<(), Failure> {
         let unknown = |error: ferry_kafka::error::KafkaError| Failure::Unknown(error.to_string());
         let request = EndTxnRequest::default()
             .with_transactional_id(transactional_id(&self.id))
             .with_producer_id(ProducerId(producer.id))
             .with_producer_epoch(producer.epoch)
-            .with_committed(true);
+            .with_committed(committed);
         let since = Instant::now();
         loop {
             let kind = CoordinatorKind::Transaction;
@@ -388,6 +415,20 @@ impl TransactionalProducer {
         }
     }
 
+    /// Before anything else the producer is initialised again. Where it was taken over several times
+    /// in a row, somebody else is at work.
+    fn note_failure(&mut self, failure: &Failure) -> Result<(), CopyError> {
+        self.producer = None;
+        if matches!(failure, Failure::Fenced) {
+            self.fenced += 1;
+            if self.fenced >= FENCED_MAX {
+                let transactional_id = self.id.clone();
+                return Err(CopyError::Fenced { transactional_id });
+            }
+        }
+        Ok(())
+    }
+
     /// Ends a transaction that went wrong, and finds out how.
     async fn recover(
         &mut self,
@@ -396,14 +437,9 @@ impl TransactionalProducer {
         commit_asked: bool,
     ) -> TransactionEnd {
         let reason = failure.to_string();
-        if matches!(failure, Failure::Fenced) {
-            self.fenced += 1;
-            if self.fenced >= FENCED_MAX {
-                let transactional_id = self.id.clone();
-                return TransactionEnd::Failed(CopyError::Fenced { transactional_id });
-            }
+        if let Err(error) = self.note_failure(&failure) {
+            return TransactionEnd::Failed(error);
         }
-        self.producer = None;
         let since = Instant::now();
         let table = loop {
             let ended = match self.initialise().await {
@@ -500,25 +536,22 @@ fn account(portions: &[Portion], bases: &HashMap<Index, Vec<i64>>) -> Written {
 /// A partition that was listed beside one with an error (Apache Kafka, `Errors`, code 55).
 const OPERATION_NOT_ATTEMPTED: ErrorCode = ErrorCode(55);
 
-/// What `code` means for the transaction; `portion` is what it was answered for.
-pub(crate) fn failure_of(code: ErrorCode, portion: Option<&Portion>) -> Failure {
+/// What `code` means for the transaction; `copied` is the partition that it was answered for, and
+/// the offset at the source.
+pub(crate) fn failure_of(code: ErrorCode, copied: Option<(Index, i64)>) -> Failure {
     if matches!(
         code,
         ErrorCode::PRODUCER_FENCED | ErrorCode::INVALID_PRODUCER_EPOCH
     ) {
         return Failure::Fenced;
     }
-    match portion {
-        Some(portion) if refused_for_good(code) => Failure::Refused(
-            portion.index,
+    match copied {
+        Some((index, offset)) if refused_for_good(code) => Failure::Refused(
+            index,
             Halt::Refused {
                 side: "target".into(),
                 error: code.to_string(),
-                offset: portion
-                    .taken
-                    .appends
-                    .first()
-                    .map_or(0, crate::append::Append::source_first),
+                offset,
             },
         ),
         _ => Failure::Unknown(code.to_string()),

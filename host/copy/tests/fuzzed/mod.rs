@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each fuzz target uses one of them")]
 
 use bytes::{Bytes, BytesMut};
-use ferry_copy::append::{Append, Bounds, Preparation, Prepared, prepare_within};
+use ferry_copy::append::{Append, Bounds, Offsets, Piece, Preparation, Prepared, prepare_within};
 use ferry_copy::batch::aborted::{AbortedFilter, Meaning};
 use ferry_copy::batch::codec::{Codec, DECOMPRESSED_BYTES_MAX};
 use ferry_copy::batch::header::{Batch, BatchHeader, HEADER_BYTES, LOG_APPEND_TIME};
@@ -55,6 +55,9 @@ fn open(batch: &Batch) -> Option<BTreeMap<i64, (i64, Vec<u8>)>> {
     Some(all)
 }
 
+/// The key of fillers.
+const FILLER: &[u8] = b"a key that no record of the corpus has";
+
 /// Prepares `data` and compares what becomes of it with what a plain reader finds in it.
 pub(crate) fn prepare(data: &[u8]) {
     let Some((settings, records)) = data.split_first_chunk::<8>() else {
@@ -68,7 +71,13 @@ pub(crate) fn prepare(data: &[u8]) {
     };
     let how = Preparation {
         from: from.into(),
-        preserve: has(1),
+        offsets: match (has(1), has(7)) {
+            (true, false) => Offsets::PRESERVE,
+            (true, true) => Offsets::Preserve {
+                filler: Some(FILLER.into()),
+            },
+            (false, _) => Offsets::Translate,
+        },
         batch_bytes_max: match has(2) {
             true => 1 << 20,
             false => usize::from(u16::from_be_bytes([limit_high, limit_low])) + HEADER_BYTES,
@@ -87,8 +96,8 @@ pub(crate) fn prepare(data: &[u8]) {
         true => vec![(producer.into(), first.into())],
         false => Vec::new(),
     };
-    let prepared = prepare_within(records.clone(), aborted.clone(), how, bounds);
-    compare(&prepared, &Plainly::read(records, aborted, how.from), how);
+    let prepared = prepare_within(records.clone(), aborted.clone(), how.clone(), bounds);
+    compare(&prepared, &Plainly::read(records, aborted, how.from), &how);
 }
 
 /// What a plain reader finds: the batches with data, as far as they lie in order.
@@ -123,10 +132,10 @@ impl Plainly {
     }
 }
 
-fn compare(prepared: &Prepared, found: &Plainly, how: Preparation) {
+fn compare(prepared: &Prepared, found: &Plainly, how: &Preparation) {
     assert!(prepared.source_next >= how.from);
     let mut next = how.from;
-    for append in &prepared.appends {
+    for append in prepared.appends() {
         let batch = acceptable(append, how);
         assert!(append.source_first() >= next, "in order");
         next = append.source_next;
@@ -145,15 +154,22 @@ fn compare(prepared: &Prepared, found: &Plainly, how: Preparation) {
             .flat_map(|(first, count)| *first..*first + *count);
         let (mut seen, mut newest) = (0, i64::MIN);
         for (source, record) in sources.zip(records.values()) {
-            assert_eq!(found.records.get(&source), Some(record), "offset {source}");
+            match found.records.get(&source) {
+                None if how.offsets != Offsets::Translate => {
+                    assert!(record.1.windows(FILLER.len()).any(|part| part == FILLER));
+                }
+                expected => assert_eq!(expected, Some(record), "offset {source}"),
+            }
             newest = newest.max(record.0);
             seen += 1;
         }
         assert_eq!(seen, records.len());
         assert_eq!(newest, batch.header.max_timestamp);
     }
-    let covered: i64 = prepared.appends.iter().map(Append::records).sum();
-    if prepared.halt.is_none() && prepared.interruption.is_none() {
+    let fillers: i64 = prepared.appends().map(|append| append.fillers).sum();
+    let covered = prepared.appends().map(Append::records).sum::<i64>() - fillers;
+    assert!(fillers == 0 || matches!(how.offsets, Offsets::Preserve { filler: Some(_) }));
+    if fillers == 0 && prepared.halt.is_none() && prepared.interruption.is_none() {
         let wanted = |batch: &Batch| match open(batch) {
             Some(records) => records.range(how.from..).count() as i64,
             None => batch.header.records_count.into(),
@@ -161,13 +177,36 @@ fn compare(prepared: &Prepared, found: &Plainly, how: Preparation) {
         let wanted: i64 = found.batches.iter().map(wanted).sum();
         assert_eq!(covered, wanted, "all of it");
     }
-    if how.preserve {
-        assert!(covered <= prepared.source_next - how.from);
+    if how.offsets != Offsets::Translate {
+        in_place(prepared, how);
     }
 }
 
+/// Where offsets are kept, each piece lies behind the one before.
+fn in_place(prepared: &Prepared, how: &Preparation) {
+    let mut next = how.from;
+    for piece in &prepared.pieces {
+        match piece {
+            Piece::Append(append) => {
+                assert_eq!(append.runs, [(next, append.records())]);
+                next += append.records();
+            }
+            Piece::Void(void) => {
+                assert_eq!(void.first, next);
+                assert!(void.transactions() > 0);
+                void.aborted.iter().for_each(|append| {
+                    acceptable(append, how);
+                });
+                next = void.until;
+            }
+        }
+        assert_eq!(piece.source_next(), next);
+    }
+    assert_eq!(next, prepared.source_next);
+}
+
 /// The batch as it is produced, which a broker has to take.
-fn acceptable(append: &Append, how: Preparation) -> Batch {
+fn acceptable(append: &Append, how: &Preparation) -> Batch {
     assert!(append.bytes.len() <= how.batch_bytes_max);
     let records: i64 = append.runs.iter().map(|(_, count)| count).sum();
     assert_eq!(records, append.records());

@@ -89,7 +89,7 @@ fn read(side: &str, path: &Path) -> Answer {
 /// What a consumer of the target would see, with the offsets of the source: the appends are
 /// rewritten as a worker does it, and read by another decoder than Ferry's.
 pub fn seen(prepared: &Prepared) -> Vec<String> {
-    prepared.appends.iter().flat_map(seen_of).collect()
+    prepared.appends().flat_map(seen_of).collect()
 }
 
 fn seen_of(append: &Append) -> Vec<String> {

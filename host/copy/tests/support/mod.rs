@@ -13,10 +13,12 @@ use ferry_copy::batch::rewrite::{Producer, append_rewritten};
 use ferry_copy::job::{
     CopyJob, CopyProgress, CopyReport, CopySettings, OffsetMode, PartitionJob, Until,
 };
+use ferry_copy::partition::exact::Budget;
 use ferry_copy::progress_reader::read_progress;
 use ferry_copy::verify::comparison::Mapping;
 use ferry_copy::verify::{PartitionToVerify, PartitionVerdict, verify};
 use ferry_copy::worker;
+use ferry_kafka::admin::configs::{ConfigChange, ConfigResource};
 use ferry_kafka::admin::offsets::OffsetSpec;
 use ferry_kafka::admin::topics::{Mode, NewTopic};
 use ferry_kafka::{Client, ClientSettings, Lane};
@@ -31,6 +33,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 /// Milliseconds of 2021-01-01: far more than 30 days ago, so that brokers forget the producer.
+/// The key of fillers, which no record of these tests has.
+pub const FILLER: &[u8] = b"ferry-filler";
 pub const LONG_AGO_MS: i64 = 1_609_459_200_000;
 
 /// An older source and the newest target.
@@ -101,6 +105,19 @@ impl Bed {
         client.refresh(&[self::topic(name)]).await.expect("answers");
     }
 
+    /// Sets `key` of topic `name` at the target to `value`.
+    pub async fn set(&self, name: &str, key: &str, value: &str) {
+        let change = ConfigChange::Set {
+            name: key.to_owned(),
+            value: value.to_owned(),
+        };
+        let changes = [(ConfigResource::Topic(topic(name)), vec![change])].into();
+        let admin = self.target.admin();
+        for (resource, result) in admin.alter_configs(&changes, Mode::Apply).await {
+            result.unwrap_or_else(|error| panic!("{resource:?}: {error}"));
+        }
+    }
+
     /// Creates `name` on both sides, at the target with the settings for the copy.
     pub async fn create_pair(&self, name: &str, partitions: i32, configs: &[(&str, &str)]) {
         self.create(&self.source, name, partitions, configs).await;
@@ -136,6 +153,8 @@ impl Bed {
             source: place.clone(),
             target: place,
             mode,
+            budget: Budget::UNLIMITED,
+            filler: None,
             batch_bytes_max: 1_048_588,
         }
     }
@@ -163,6 +182,7 @@ impl Bed {
                     target: outcome.target.clone(),
                     mapping: map.map_or(Mapping::Same, |(_, map)| Mapping::Map(map)),
                     compacted,
+                    filler: Some(FILLER.into()),
                     copied_to: outcome.copied_to,
                 }
             })
