@@ -40,6 +40,20 @@ pub struct CopySettings {
     /// costs n empty records at the target, written and deleted again (about 4 million a second of
     /// one broker's CPU). Partitions beyond the budget get new offsets.
     pub padding_budget: u64,
+    /// How many transactions may be written to one partition so that offsets are kept where the
+    /// source has markers of transactions, aborted records or missing offsets. Each takes about four
+    /// round trips to the target, many partitions at once. Partitions beyond the budget get new
+    /// offsets.
+    pub transaction_budget: u64,
+    /// The key of fillers. With it compacted topics keep their offsets: a tombstone of this key
+    /// stands at the target where the source's cleaner has left no record, until the target's
+    /// cleaner takes it. Consumers that read before that see tombstones of this key, so their
+    /// deserializers have to understand it. Without it compacted topics get new offsets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filler_key: Option<String>,
+    /// How many fillers may be written to one partition. Partitions beyond the budget get new
+    /// offsets.
+    pub filler_budget: u64,
     /// Settings per topic group, as the topic filter formed the groups.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub groups: BTreeMap<String, TopicGroupSettings>,
@@ -49,6 +63,13 @@ pub struct CopySettings {
 /// broker's CPU.
 pub const PADDING_BUDGET_DEFAULT: u64 = 2_000_000_000;
 
+/// Transactions per partition where the configuration says nothing: half an hour with round trips of
+/// 5 ms.
+pub const TRANSACTION_BUDGET_DEFAULT: u64 = 100_000;
+
+/// Fillers per partition where the configuration says nothing.
+pub const FILLER_BUDGET_DEFAULT: u64 = 100_000_000;
+
 impl Default for CopySettings {
     fn default() -> Self {
         Self {
@@ -56,6 +77,9 @@ impl Default for CopySettings {
             bandwidth: None,
             memory: ByteSize::MEMORY_DEFAULT,
             padding_budget: PADDING_BUDGET_DEFAULT,
+            transaction_budget: TRANSACTION_BUDGET_DEFAULT,
+            filler_key: None,
+            filler_budget: FILLER_BUDGET_DEFAULT,
             groups: BTreeMap::new(),
         }
     }
@@ -80,6 +104,15 @@ pub struct TopicGroupSettings {
     /// all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub padding_budget: Option<u64>,
+    /// How many transactions may be written to one partition so that offsets are kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transaction_budget: Option<u64>,
+    /// The key of fillers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filler_key: Option<String>,
+    /// How many fillers may be written to one partition.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filler_budget: Option<u64>,
 }
 
 impl CopySettings {
@@ -90,5 +123,33 @@ impl CopySettings {
             .and_then(|group| self.groups.get(group))
             .and_then(|settings| settings.offsets)
             .unwrap_or(self.offsets)
+    }
+
+    fn group(&self, group: Option<&str>) -> Option<&TopicGroupSettings> {
+        group.and_then(|group| self.groups.get(group))
+    }
+
+    /// Transactions that may be written to one partition of a topic in `group`.
+    #[must_use]
+    pub fn transaction_budget(&self, group: Option<&str>) -> u64 {
+        self.group(group)
+            .and_then(|settings| settings.transaction_budget)
+            .unwrap_or(self.transaction_budget)
+    }
+
+    /// Fillers that may be written to one partition of a topic in `group`.
+    #[must_use]
+    pub fn filler_budget(&self, group: Option<&str>) -> u64 {
+        self.group(group)
+            .and_then(|settings| settings.filler_budget)
+            .unwrap_or(self.filler_budget)
+    }
+
+    /// The key of fillers of a topic in `group`, if holes are filled there.
+    #[must_use]
+    pub fn filler_key(&self, group: Option<&str>) -> Option<&str> {
+        self.group(group)
+            .and_then(|settings| settings.filler_key.as_deref())
+            .or(self.filler_key.as_deref())
     }
 }

@@ -43,6 +43,8 @@ copy:
   # bandwidth: 200 MiB/s          # over all topics; without it only quotas limit the copy
   memory: 256 MiB
   # padding-budget: 2000000000    # offsets; partitions whose start lies higher get new offsets
+  # transaction-budget: 100000    # per partition; those with more markers of transactions get new offsets
+  # filler-key: ferry-filler      # compacted topics keep their offsets: see docs/operations.md first
   # groups:                       # per topic group, as the topic filter formed them
   #   orders: {{ offsets: translate, bandwidth: 50 MiB/s }}
 

@@ -13,6 +13,7 @@ use ferry_model::snapshot::{AclFacts, BrokerFacts, ClusterSnapshot};
 use ferry_model::topic::TopicFacts;
 use futures_util::future::{join, try_join, try_join3};
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 /// Reads everything about one cluster; its logs are sampled where `sampling` says how.
 pub(crate) async fn read<P: Fn(Progress) + Sync>(
@@ -58,6 +59,7 @@ pub(crate) async fn read<P: Fn(Progress) + Sync>(
         cluster_id: identity.id,
         kafka_version: identity.release,
         brokers: identity.brokers,
+        round_trip_us: identity.round_trip_us,
         topics: facts,
         groups,
         acls,
@@ -68,6 +70,22 @@ struct Identity {
     id: ferry_model::identity::ClusterId,
     release: String,
     brokers: Vec<BrokerFacts>,
+    round_trip_us: Option<u64>,
+}
+
+/// How often the cluster is asked for the time of a round trip.
+const ROUND_TRIPS: usize = 3;
+
+/// The least time that a small request and its answer take, in microseconds.
+async fn round_trip_us(client: &Client) -> Option<u64> {
+    let mut least = None;
+    for _ in 0..ROUND_TRIPS {
+        let began = Instant::now();
+        client.admin().describe_cluster().await.ok()?;
+        let took = u64::try_from(began.elapsed().as_micros()).ok()?;
+        least = Some(least.map_or(took, |least: u64| least.min(took)));
+    }
+    least
 }
 
 async fn identity<P: Fn(Progress) + Sync>(
@@ -91,6 +109,7 @@ async fn identity<P: Fn(Progress) + Sync>(
         count: brokers.len(),
     });
     Ok(Identity {
+        round_trip_us: round_trip_us(client).await,
         id: cluster.id.ok_or(DiscoverError::NoClusterId { side })?,
         release,
         brokers,

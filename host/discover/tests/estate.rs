@@ -239,6 +239,8 @@ fn check_form(snapshot: &Snapshot, again: &Snapshot) {
     let still = |snapshot: &Snapshot| {
         let mut still = snapshot.clone();
         still.taken_at_ms = 0;
+        still.source.round_trip_us = None;
+        still.target.round_trip_us = None;
         still.source.groups.retain(|_, group| !group.state.active());
         still
             .source

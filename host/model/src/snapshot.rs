@@ -33,6 +33,9 @@ pub struct ClusterSnapshot {
     pub kafka_version: String,
     /// Its brokers, by id.
     pub brokers: Vec<BrokerFacts>,
+    /// The least time that a request and its answer took, in microseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub round_trip_us: Option<u64>,
     /// Its topics, by name.
     pub topics: BTreeMap<TopicName, TopicFacts>,
     /// Its consumer groups, by id.

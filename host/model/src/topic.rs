@@ -94,6 +94,18 @@ pub struct LogShape {
     pub sampled_bytes: u64,
     /// Records in those batches.
     pub sampled_records: u64,
+    /// Offsets that were looked at: those of the batches, and those missing between them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub sampled_offsets: u64,
+    /// Offsets among them that markers of transactions stand at (KIP-98).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub sampled_markers: u64,
+    /// Offsets among them without a record, between batches.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub sampled_missing: u64,
+    /// Offsets among them without a record, inside of batches.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub sampled_holes: u64,
     /// A batch covers more offsets than it has records, or offsets are missing between batches.
     pub gaps: bool,
     /// A batch was written in a transaction.
@@ -114,4 +126,12 @@ pub struct LogShape {
     /// Names of the codecs seen: `none`, `gzip`, `snappy`, `lz4`, `zstd`.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub codecs: BTreeSet<String>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the shape that serde wants"
+)]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }

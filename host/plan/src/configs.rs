@@ -133,8 +133,17 @@ fn adapt_in_sync_replicas(
     }
 }
 
+/// What is done to a topic while it is copied.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct DuringCopy {
+    /// Empty records are written and deleted first.
+    pub(crate) padded: bool,
+    /// Holes are filled.
+    pub(crate) filled: bool,
+}
+
 /// The settings that have to differ during the copy, where they do: `configs` is what the topic
-/// has otherwise, `padded` whether empty records are written and deleted first.
+/// has otherwise.
 ///
 /// `delete.retention.ms` is never among them: while it is lower, the cleaner removes tombstones that
 /// consumers have not seen.
@@ -142,7 +151,7 @@ pub(crate) fn copy_settings(
     topic: &TopicFacts,
     configs: &BTreeMap<String, String>,
     version: TargetVersion,
-    padded: bool,
+    what: DuringCopy,
 ) -> BTreeMap<String, String> {
     let configured = |key: &str| configs.get(key).map(String::as_str);
     let mut during = BTreeMap::new();
@@ -180,8 +189,13 @@ pub(crate) fn copy_settings(
     set("retention.bytes", "-1", "");
     // Empty records without keys are refused on compacted topics, and so is DeleteRecords.
     let policy = configured("cleanup.policy").unwrap_or("delete");
-    if padded && policy.split(',').any(|part| part.trim() == "compact") {
+    if what.padded && policy.split(',').any(|part| part.trim() == "compact") {
         set("cleanup.policy", "delete", "");
+    }
+    if what.filled {
+        // The cleaner is to take fillers as soon as it may.
+        set("min.cleanable.dirty.ratio", "0.01", "");
+        set("min.compaction.lag.ms", "0", "0");
     }
     let limit = configured("max.message.bytes")
         .and_then(|value| value.parse().ok())
@@ -252,6 +266,11 @@ mod tests {
             .collect()
     }
 
+    const PADDED: DuringCopy = DuringCopy {
+        padded: true,
+        filled: false,
+    };
+
     fn apache(version: &str) -> TargetVersion {
         TargetVersion::new(Profile::ApacheKafka, version)
     }
@@ -299,7 +318,7 @@ mod tests {
             ("delete.retention.ms", "5"),
         ]);
         assert_eq!(
-            copy_settings(&topic, &configs, apache("4.3"), true),
+            copy_settings(&topic, &configs, apache("4.3"), PADDED),
             map(&[
                 ("compression.type", "producer"),
                 ("message.timestamp.type", "CreateTime"),
@@ -308,7 +327,7 @@ mod tests {
             ])
         );
         assert!(
-            !copy_settings(&topic, &configs, apache("3.9"), true)
+            !copy_settings(&topic, &configs, apache("3.9"), PADDED)
                 .contains_key("message.timestamp.after.max.ms")
         );
     }
@@ -316,12 +335,27 @@ mod tests {
     #[test]
     fn a_compacted_topic_is_not_compacted_while_it_is_padded() {
         let configs = map(&[("cleanup.policy", "compact,delete")]);
-        let during = |padded| copy_settings(&topic(&[], 0), &configs, apache("4.3"), padded);
+        let during = |what| copy_settings(&topic(&[], 0), &configs, apache("4.3"), what);
         assert_eq!(
-            during(true).get("cleanup.policy").map(String::as_str),
+            during(PADDED).get("cleanup.policy").map(String::as_str),
             Some("delete")
         );
-        assert!(!during(false).contains_key("cleanup.policy"));
+        assert!(!during(DuringCopy::default()).contains_key("cleanup.policy"));
+    }
+
+    #[test]
+    fn the_cleaner_of_a_topic_with_fillers_works_soon() {
+        let what = DuringCopy {
+            padded: false,
+            filled: true,
+        };
+        let configs = map(&[
+            ("cleanup.policy", "compact"),
+            ("min.compaction.lag.ms", "5"),
+        ]);
+        let during = copy_settings(&topic(&[], 0), &configs, apache("4.3"), what);
+        assert_eq!(during["min.cleanable.dirty.ratio"], "0.01");
+        assert_eq!(during["min.compaction.lag.ms"], "0");
     }
 
     #[test]
@@ -329,9 +363,14 @@ mod tests {
         let during = |largest, configs: &[(&str, &str)]| {
             let topic = topic(configs, largest);
             let settings = final_settings(&topic, apache("4.3"), 3);
-            copy_settings(&topic, &settings.configs, apache("4.3"), false)
-                .get("max.message.bytes")
-                .cloned()
+            copy_settings(
+                &topic,
+                &settings.configs,
+                apache("4.3"),
+                DuringCopy::default(),
+            )
+            .get("max.message.bytes")
+            .cloned()
         };
         assert_eq!(during(900_000, &[]), None);
         assert_eq!(

@@ -39,7 +39,7 @@ pub use error::PlanError;
 pub use file::{PLAN_FORMAT, PlanFile, PlanFileError};
 pub use plan::{
     AclPlan, AclState, BindingState, ClusterIdentity, CopyMode, CopyPartition, Creation, DecidedBy,
-    Estimate, GroupAction, GroupOffsets, GroupPlan, MovingTopic, PartitionPlan, Plan,
+    Estimate, GroupAction, GroupOffsets, GroupPlan, Keeping, MovingTopic, PartitionPlan, Plan,
     PlannedBinding, Protection, SettingChange, TopicOutcome, TopicPlan, TranslateReason,
 };
 pub use planner::{plan, plan_under};

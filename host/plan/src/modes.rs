@@ -1,10 +1,10 @@
 //! What becomes of the offsets of each partition.
 
-use crate::plan::{CopyMode, PartitionPlan, Protection, TranslateReason};
+use crate::plan::{CopyMode, Keeping, PartitionPlan, Protection, TranslateReason};
 use ferry_config::{CopySettings, OffsetMode};
 use ferry_model::name::TopicName;
 use ferry_model::offset::SourceOffset;
-use ferry_model::topic::{PartitionFacts, TopicFacts};
+use ferry_model::topic::{LogShape, PartitionFacts, TopicFacts};
 use std::collections::BTreeMap;
 
 /// A topic that moves, as far as the modes of its partitions depend on it.
@@ -22,6 +22,7 @@ pub(crate) struct ModeQuestion<'f> {
 pub(crate) fn decide(
     questions: &[ModeQuestion<'_>],
     settings: &CopySettings,
+    target: &Target,
     expiration_ms: i64,
     now_ms: i64,
 ) -> BTreeMap<TopicName, Vec<PartitionPlan>> {
@@ -30,15 +31,15 @@ pub(crate) fn decide(
     for question in questions {
         let partitions = plans.entry(question.topic.name.clone()).or_default();
         for facts in &question.topic.partitions {
-            let mode = match obstacle(question, facts, settings) {
-                Some(reason) => CopyMode::Translate { reason },
-                None => {
+            let (mode, keeping) = match keeping(question, facts, settings, target) {
+                Err(reason) => (CopyMode::Translate { reason }, Keeping::default()),
+                Ok(keeping) => {
                     let pad = facts.log_start_offset.max(0);
                     if pad > 0 {
                         let place = (question.topic.name.clone(), partitions.len());
                         candidates.push((pad, place, question.group));
                     }
-                    CopyMode::Preserve { pad }
+                    (CopyMode::Preserve { pad }, keeping)
                 }
             };
             partitions.push(PartitionPlan {
@@ -47,6 +48,7 @@ pub(crate) fn decide(
                 high_watermark: SourceOffset(facts.high_watermark),
                 size_bytes: facts.size_bytes,
                 mode,
+                keeping,
                 protection: protection(facts, expiration_ms, now_ms),
             });
         }
@@ -67,17 +69,20 @@ pub(crate) fn decide(
             plan.mode = CopyMode::Translate {
                 reason: TranslateReason::PaddingOverBudget,
             };
+            plan.keeping = Keeping::default();
         }
     }
     plans
 }
 
-/// Why the partition's records can't keep their offsets, as far as it alone tells.
-fn obstacle(
+/// Why the partition's records can't keep their offsets, as far as it alone tells; else what it takes
+/// that they can.
+fn keeping(
     question: &ModeQuestion<'_>,
     facts: &PartitionFacts,
     settings: &CopySettings,
-) -> Option<TranslateReason> {
+    target: &Target,
+) -> Result<Keeping, TranslateReason> {
     let used_at_target = question.existing.is_some_and(|existing| {
         let same = existing
             .partitions
@@ -85,23 +90,126 @@ fn obstacle(
             .find(|p| p.partition == facts.partition);
         same.is_some_and(|partition| partition.high_watermark > 0)
     });
-    // An open transaction holds the last stable offset back: its marker is still to come.
-    let transactional =
-        facts.shape.transactional || facts.last_stable_offset < facts.high_watermark;
     if settings.offset_mode(question.group) == OffsetMode::Translate {
-        Some(TranslateReason::Chosen)
-    } else if used_at_target {
-        Some(TranslateReason::TargetNotEmpty)
-    } else if question.topic.compacted() {
-        Some(TranslateReason::Compacted)
-    } else if transactional {
-        Some(TranslateReason::Transactional)
-    } else if facts.shape.gaps {
-        Some(TranslateReason::Gaps)
+        return Err(TranslateReason::Chosen);
+    }
+    if used_at_target {
+        return Err(TranslateReason::TargetNotEmpty);
+    }
+    let sample = Extrapolation::of(facts);
+    let shape = &facts.shape;
+    let (transactions, fillers) = if question.topic.compacted() {
+        if settings.filler_key(question.group).is_none() {
+            return Err(TranslateReason::Compacted);
+        }
+        if window_store(question.topic) {
+            return Err(TranslateReason::WindowStore);
+        }
+        if !target.cleaner_tunable {
+            return Err(TranslateReason::CleanerOfTarget);
+        }
+        let holes = shape.sampled_missing + shape.sampled_holes;
+        (sample.all(shape.sampled_markers), sample.all(holes))
     } else {
-        None
+        if shape.sampled_holes > 0 || (shape.gaps && shape.sampled_missing == 0) {
+            return Err(TranslateReason::Gaps);
+        }
+        let offsets = shape.sampled_markers + shape.sampled_missing;
+        (sample.all(offsets), 0)
+    };
+    // An open transaction holds the last stable offset back: its marker is still to come.
+    let open = facts.last_stable_offset < facts.high_watermark;
+    let least = u64::from(shape.transactional || open);
+    let transactions = transactions.max(least);
+    if transactions > 0 && !target.remembers {
+        return Err(TranslateReason::Transactional);
+    }
+    if transactions > settings.transaction_budget(question.group) {
+        return Err(TranslateReason::TransactionsOverBudget);
+    }
+    if fillers > settings.filler_budget(question.group) {
+        return Err(TranslateReason::FillersOverBudget);
+    }
+    if target.too_slow_for(transactions, shape) {
+        return Err(TranslateReason::MarkersTooFast);
+    }
+    Ok(Keeping {
+        transactions,
+        fillers,
+    })
+}
+
+/// What a sample says of all of a partition.
+struct Extrapolation {
+    offsets: u64,
+    sampled: u64,
+}
+
+impl Extrapolation {
+    fn of(facts: &PartitionFacts) -> Self {
+        let offsets = facts.high_watermark.saturating_sub(facts.log_start_offset);
+        Self {
+            offsets: u64::try_from(offsets).unwrap_or(0),
+            sampled: facts.shape.sampled_offsets,
+        }
+    }
+
+    /// How many there are in all, where so many were seen.
+    fn all(&self, seen: u64) -> u64 {
+        if self.sampled == 0 {
+            return seen;
+        }
+        let all = u128::from(seen) * u128::from(self.offsets);
+        u64::try_from(all.div_ceil(u128::from(self.sampled))).unwrap_or(u64::MAX)
     }
 }
+
+/// Whether the topic is the changelog of a window or session store: Kafka Streams lets those expire
+/// too (Kafka Streams, "Windowed store changelogs").
+fn window_store(topic: &TopicFacts) -> bool {
+    let policy = topic.configs.get("cleanup.policy");
+    topic.name.as_str().ends_with("-changelog")
+        && policy.is_some_and(|policy| policy.contains("delete"))
+}
+
+/// What the target can do, as far as kept offsets depend on it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Target {
+    /// Whether its brokers say what they remember of a producer.
+    pub(crate) remembers: bool,
+    /// Whether topics may tell its cleaner when to work.
+    pub(crate) cleaner_tunable: bool,
+    /// The time of a round trip, in microseconds.
+    pub(crate) round_trip_us: Option<u64>,
+}
+
+/// Round trips that it takes to keep an offset free: the partition is added to a transaction, the
+/// transaction ends, its marker is looked for, and the batch behind is acknowledged.
+pub(crate) const ROUND_TRIPS: u64 = 4;
+
+impl Target {
+    /// Whether markers come at the source, on average over the log, more than half as fast as they
+    /// can be written here.
+    fn too_slow_for(&self, transactions: u64, shape: &LogShape) -> bool {
+        let (Some(round_trip_us), Some(oldest), Some(newest)) = (
+            self.round_trip_us,
+            shape.oldest_timestamp_ms,
+            shape.newest_timestamp_ms,
+        ) else {
+            return false;
+        };
+        // A young log says nothing about how fast it grows.
+        let span_ms = newest.saturating_sub(oldest);
+        if span_ms < SPAN_MIN_MS {
+            return false;
+        }
+        let needed_us = u128::from(transactions) * u128::from(ROUND_TRIPS * round_trip_us);
+        needed_us > u128::from(span_ms.unsigned_abs()) * 1_000 / 2
+    }
+}
+
+/// The span of a log's timestamps from which on its rate is believed.
+const SPAN_MIN_MS: i64 = 60_000;
 
 fn protection(facts: &PartitionFacts, expiration_ms: i64, now_ms: i64) -> Protection {
     match facts.shape.oldest_timestamp_ms {

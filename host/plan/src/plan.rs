@@ -140,6 +140,15 @@ pub struct MovingTopic {
     /// Settings at the target after the migration, where they differ from the defaults there.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub configs: BTreeMap<String, String>,
+    /// Transactions that may be written to each partition so that offsets are kept.
+    #[serde(default)]
+    pub transaction_budget: u64,
+    /// The key of fillers, where holes are filled so that offsets are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filler_key: Option<String>,
+    /// Fillers that may be written to each partition.
+    #[serde(default)]
+    pub filler_budget: u64,
     /// Settings that are different during the copy.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub copy_configs: BTreeMap<String, String>,
@@ -193,8 +202,29 @@ pub struct PartitionPlan {
     pub size_bytes: Option<u64>,
     /// What becomes of the offsets.
     pub mode: CopyMode,
+    /// What it takes to keep them besides padding, as far as a sample tells.
+    #[serde(default, skip_serializing_if = "Keeping::is_nothing")]
+    pub keeping: Keeping,
     /// Whether the target's brokers protect the copy against repeats.
     pub protection: Protection,
+}
+
+/// What it takes to keep offsets where the source has none of its records, estimated from a sample.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Keeping {
+    /// Transactions at the target, one for each marker, and for each offset that is missing.
+    pub transactions: u64,
+    /// Fillers in the place of records that a cleaner has taken.
+    pub fillers: u64,
+}
+
+impl Keeping {
+    /// Whether it takes nothing.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What becomes of the offsets of a partition.
@@ -224,10 +254,21 @@ pub enum TranslateReason {
     TargetNotEmpty,
     /// The topic is compacted: offsets are missing, or will be.
     Compacted,
-    /// Records were written in transactions, whose markers take offsets.
+    /// Markers of transactions take offsets, and this version of the target can't say what it
+    /// remembers of a producer (KIP-664).
     Transactional,
-    /// Offsets are missing between or in batches.
+    /// Keeping the offsets of markers and of missing records free would go beyond the budget.
+    TransactionsOverBudget,
+    /// Markers come faster at the source than they can be written at the target.
+    MarkersTooFast,
+    /// Offsets are missing in batches.
     Gaps,
+    /// Filling the holes would go beyond the budget.
+    FillersOverBudget,
+    /// A changelog of a window or session store, whose keys have a form that a filler's has not.
+    WindowStore,
+    /// The target does not let its cleaner be told to take fillers soon.
+    CleanerOfTarget,
     /// Padding it would go beyond the budget.
     PaddingOverBudget,
 }
@@ -240,8 +281,13 @@ impl TranslateReason {
             Self::Chosen => "chosen in configuration",
             Self::TargetNotEmpty => "target not empty",
             Self::Compacted => "compacted",
-            Self::Transactional => "transactional",
+            Self::Transactional => "transactional, and the target is older than 3.0",
+            Self::TransactionsOverBudget => "more markers than the budget",
+            Self::MarkersTooFast => "markers come faster than they can be written",
             Self::Gaps => "offsets missing",
+            Self::FillersOverBudget => "more holes than the budget",
+            Self::WindowStore => "changelog of a window store",
+            Self::CleanerOfTarget => "the target's cleaner can't be tuned",
             Self::PaddingOverBudget => "padding over budget",
         }
     }
@@ -271,6 +317,8 @@ pub struct CopyPartition<'p> {
     pub source_topic_id: Option<TopicId>,
     /// The topic group.
     pub group: Option<&'p str>,
+    /// How its topic moves.
+    pub moving: &'p MovingTopic,
     /// How it is copied.
     pub plan: &'p PartitionPlan,
 }
@@ -429,6 +477,18 @@ pub struct Estimate {
     pub offsets: i64,
     /// Empty records that are written and deleted for padding.
     pub padding_offsets: i64,
+    /// Transactions that keep offsets free.
+    #[serde(default)]
+    pub transactions: u64,
+    /// Those of the partition that takes most of them.
+    #[serde(default)]
+    pub transactions_most: u64,
+    /// Fillers in the place of records that a cleaner has taken.
+    #[serde(default)]
+    pub fillers: u64,
+    /// The time that these transactions take, in seconds, by the round trip to the target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transactions_seconds: Option<u64>,
     /// The limit of the configuration, in bytes per second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit_bytes_per_second: Option<u64>,
@@ -467,6 +527,7 @@ impl Plan {
                 target: TopicPartition::new(moving.target.clone(), plan.partition),
                 source_topic_id: topic.id,
                 group: moving.group.as_deref(),
+                moving,
                 plan,
             })
         })

@@ -1,7 +1,7 @@
 //! Puts the plan together.
 
 use crate::circumstances::Circumstances;
-use crate::configs::{TargetSettings, copy_settings, final_settings};
+use crate::configs::{DuringCopy, TargetSettings, copy_settings, final_settings};
 use crate::deciders::Deciders;
 use crate::decision::{DecisionKind, Questions};
 use crate::error::PlanError;
@@ -109,6 +109,7 @@ pub fn plan_under(
             .bandwidth
             .map(ferry_config::Bandwidth::bytes_per_second),
         circumstances.sample,
+        snapshot.target.round_trip_us,
     );
     let mut notes = notes(configuration, &topic_plans, &unasked);
     notes.extend(
@@ -243,6 +244,7 @@ impl<'p> Draft<'p> {
         let partitions = modes::decide(
             &mode_questions,
             &self.configuration.copy,
+            &self.modes_target(),
             self.circumstances.producer_id_expiration_ms,
             self.snapshot.taken_at_ms,
         );
@@ -252,6 +254,21 @@ impl<'p> Draft<'p> {
             .map(|(verdict, candidate)| self.topic(verdict, candidate, &partitions))
             .collect();
         Ok((plans, partitions))
+    }
+
+    fn target_version(&self) -> TargetVersion {
+        let target = &self.snapshot.target;
+        TargetVersion::new(self.configuration.target.profile, &target.kafka_version)
+    }
+
+    /// What the modes of partitions depend on.
+    fn modes_target(&self) -> modes::Target {
+        let version = self.target_version();
+        modes::Target {
+            remembers: version.describes_producers(),
+            cleaner_tunable: version.knows("min.cleanable.dirty.ratio"),
+            round_trip_us: self.snapshot.target.round_trip_us,
+        }
     }
 
     /// Looks at what the target has under the new name.
@@ -359,7 +376,7 @@ impl<'p> Draft<'p> {
     ) -> MovingTopic {
         let facts = verdict.topic;
         let target = &self.snapshot.target;
-        let version = TargetVersion::new(self.configuration.target.profile, &target.kafka_version);
+        let version = self.target_version();
         // What is there keeps its settings. A topic of this migration has those of the copy, which
         // are not meant to stay.
         let (settings, creation) = match candidate.existing {
@@ -381,17 +398,25 @@ impl<'p> Draft<'p> {
         let padded = partitions
             .iter()
             .any(|plan| matches!(plan.mode, CopyMode::Preserve { pad } if pad > 0));
+        let copy = &self.configuration.copy;
+        let group = verdict.group.as_deref();
+        let kept = |plan: &PartitionPlan| matches!(plan.mode, CopyMode::Preserve { .. });
+        let filled = facts.compacted() && partitions.iter().any(kept);
+        let during = DuringCopy { padded, filled };
         let name = self.names.decision(NameKind::Topic, facts.name.as_str());
         MovingTopic {
             target: candidate.target,
             name_reason: name
                 .map(|decision| decision.reason.clone())
                 .unwrap_or_default(),
+            transaction_budget: copy.transaction_budget(group),
+            filler_key: copy.filler_key(group).filter(|_| filled).map(str::to_owned),
+            filler_budget: copy.filler_budget(group),
             group: verdict.group.clone(),
             creation,
             replication_factor: settings.replication_factor,
             source_configs: facts.configs.clone(),
-            copy_configs: copy_settings(facts, &settings.configs, version, padded),
+            copy_configs: copy_settings(facts, &settings.configs, version, during),
             configs: settings.configs,
             notes: settings.notes,
             partitions,

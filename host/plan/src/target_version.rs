@@ -163,6 +163,11 @@ impl TargetVersion {
         }
     }
 
+    /// Whether its brokers can be asked what they remember of a producer (KIP-664).
+    pub(crate) fn describes_producers(self) -> bool {
+        self.oldest_is_at_least((3, 0))
+    }
+
     /// Whether records of more than an hour in the future are refused unless a topic says
     /// otherwise.
     pub(crate) fn refuses_the_future(self) -> bool {

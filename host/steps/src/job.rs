@@ -13,17 +13,13 @@ use ferry_copy::worker::{self, CopyError};
 use ferry_engine::{Progress, StepError, View};
 use ferry_model::offset::grouped;
 use ferry_model::problem::{Explain as _, Problem};
-use ferry_plan::{CopyMode, Plan};
+use ferry_plan::{CopyMode, MovingTopic, Plan};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
 /// `max.message.bytes` of a topic that sets none (Apache Kafka's default).
 const BATCH_BYTES_DEFAULT: usize = 1_048_588;
-/// What may be spent on one partition so that its offsets are kept.
-const BUDGET: Budget = Budget {
-    transactions: 100_000,
-    fillers: 0,
-};
 /// Halted partitions that are told one by one.
 const HALTED_TOLD_MAX: usize = 20;
 
@@ -48,8 +44,11 @@ pub(crate) fn copy_job(
                 CopyMode::Preserve { .. } => OffsetMode::Preserve,
                 CopyMode::Translate { reason } => OffsetMode::Translate(reason.as_str().to_owned()),
             },
-            budget: BUDGET,
-            filler: None,
+            budget: Budget {
+                transactions: at_most(copied.moving.transaction_budget),
+                fillers: at_most(copied.moving.filler_budget),
+            },
+            filler: filler(copied.moving),
             batch_bytes_max: batch_bytes_max(plan, &copied.source.topic),
             source: copied.source,
             target: copied.target,
@@ -69,6 +68,15 @@ pub(crate) fn copy_job(
         },
         until,
     })
+}
+
+fn at_most(budget: u64) -> i64 {
+    i64::try_from(budget).unwrap_or(i64::MAX)
+}
+
+/// The key of fillers of a topic, if holes are filled there.
+pub(crate) fn filler(moving: &MovingTopic) -> Option<Arc<[u8]>> {
+    moving.filler_key.as_ref().map(|key| key.as_bytes().into())
 }
 
 fn batch_bytes_max(plan: &Plan, source: &ferry_model::name::TopicName) -> usize {

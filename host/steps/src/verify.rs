@@ -1,6 +1,7 @@
 //! Compares everything that was copied.
 
 use crate::codes;
+use crate::job::filler;
 use crate::names::step_name;
 use crate::offsets::Places;
 use crate::undertaking::Undertaking;
@@ -54,7 +55,7 @@ impl VerifyStep {
                 Some(PartitionToVerify {
                     mapping: map.map_or(Mapping::Same, |map| Mapping::Map(map.clone())),
                     compacted: compacted || is_compacted(undertaking, &copied.source),
-                    filler: None,
+                    filler: filler(copied.moving),
                     copied_to,
                     source: copied.source,
                     target: copied.target,

@@ -143,6 +143,7 @@ fn cluster(id: &str, version: &str) -> ClusterSnapshot {
             port: 9092,
             rack: None,
         }],
+        round_trip_us: None,
         topics: BTreeMap::new(),
         groups: BTreeMap::new(),
         acls: AclFacts::NoAuthorizer,

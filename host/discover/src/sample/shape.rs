@@ -61,7 +61,13 @@ impl ShapeReader {
             // A fetch begins with the batch that holds its offset, and the stretch before may have
             // ended in it or behind it.
             if seen.next_offset > self.seen_to {
-                self.shape.gaps |= seen.base_offset > expected;
+                let missing = seen.base_offset - expected.max(self.seen_to);
+                if seen.base_offset > expected {
+                    self.shape.gaps = true;
+                    let missing = u64::try_from(missing).unwrap_or(0);
+                    self.shape.sampled_missing += missing;
+                    self.shape.sampled_offsets += missing;
+                }
                 self.note(&seen);
             }
             expected = expected.max(seen.next_offset);
@@ -86,7 +92,16 @@ impl ShapeReader {
         );
         let bytes = u32::try_from(seen.total_bytes).unwrap_or(u32::MAX);
         shape.largest_batch_bytes = shape.largest_batch_bytes.max(bytes);
-        self.covered += seen.next_offset - self.seen_to.max(seen.base_offset);
+        let covered = seen.next_offset - self.seen_to.max(seen.base_offset);
+        self.covered += covered;
+        let offsets = u64::try_from(covered).unwrap_or(0);
+        shape.sampled_offsets += offsets;
+        if seen.control {
+            shape.sampled_markers += offsets;
+        } else if seen.gaps {
+            let all = u64::try_from(seen.next_offset - seen.base_offset).unwrap_or(0);
+            shape.sampled_holes += all.saturating_sub(seen.records).min(offsets);
+        }
         self.seen_to = seen.next_offset;
         // What Kafka writes itself says nothing about the data.
         if seen.control {

@@ -130,6 +130,7 @@ fn topics(plan: &Plan, width: usize) -> String {
 fn offsets(plan: &Plan, width: usize) -> String {
     let mut kept = 0;
     let mut padded = 0;
+    let (mut kept_free, mut filled) = (0, 0);
     let mut unprotected = 0;
     let mut translated: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     let mut translated_count = 0;
@@ -138,6 +139,8 @@ fn offsets(plan: &Plan, width: usize) -> String {
             CopyMode::Preserve { pad } => {
                 kept += 1;
                 padded += usize::from(pad > 0);
+                kept_free += usize::from(partition.plan.keeping.transactions > 0);
+                filled += usize::from(partition.plan.keeping.fillers > 0);
                 let protection = partition.plan.protection;
                 unprotected += usize::from(protection == Protection::Unprotected);
             }
@@ -172,6 +175,25 @@ fn offsets(plan: &Plan, width: usize) -> String {
         );
         text += &paragraph("Padding", HANG, &line, width);
     }
+    if kept_free > 0 {
+        let time = plan.estimate.transactions_seconds;
+        let time = time.map(|s| format!(", {} by the round trip to the target", seconds(s)));
+        let line = format!(
+            "about {} on {}: markers of transactions, each a transaction at the target{}",
+            counted(amount(plan.estimate.transactions), "offset"),
+            counted(kept_free, "partition"),
+            time.unwrap_or_default(),
+        );
+        text += &paragraph("Kept free", HANG, &line, width);
+    }
+    if filled > 0 {
+        let line = format!(
+            "about {} on {}: holes of the source's cleaner, for the target's cleaner to take",
+            counted(amount(plan.estimate.fillers), "filler"),
+            counted(filled, "partition"),
+        );
+        text += &paragraph("Fillers", HANG, &line, width);
+    }
     if unprotected > 0 {
         let line = format!(
             "{} to be written with care: the records are older than the target remembers a producer, \
@@ -181,6 +203,10 @@ fn offsets(plan: &Plan, width: usize) -> String {
         text += &paragraph("Old records", HANG, &line, width);
     }
     text
+}
+
+fn amount(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 fn keep(partitions: usize) -> String {

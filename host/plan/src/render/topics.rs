@@ -161,12 +161,15 @@ fn target(topic: &TopicPlan, moving: &MovingTopic) -> String {
 fn offsets(moving: &MovingTopic) -> String {
     let mut kept = 0;
     let mut pad = 0_i64;
+    let (mut free, mut fillers) = (0_u64, 0_u64);
     let mut translated: BTreeMap<TranslateReason, usize> = BTreeMap::new();
     for partition in &moving.partitions {
         match partition.mode {
             CopyMode::Preserve { pad: offsets } => {
                 kept += 1;
                 pad = pad.saturating_add(offsets);
+                free = free.saturating_add(partition.keeping.transactions);
+                fillers = fillers.saturating_add(partition.keeping.fillers);
             }
             CopyMode::Translate { reason } => *translated.entry(reason).or_default() += 1,
         }
@@ -179,6 +182,14 @@ fn offsets(moving: &MovingTopic) -> String {
     }
     if pad > 0 {
         parts.push(format!("{} padded", count(pad)));
+    }
+    for (number, what) in [(free, "kept free"), (fillers, "filled")] {
+        if number > 0 {
+            parts.push(format!(
+                "{} {what}",
+                count(i64::try_from(number).unwrap_or(i64::MAX))
+            ));
+        }
     }
     let reasons = translated.iter();
     parts.extend(reasons.map(|(reason, number)| {

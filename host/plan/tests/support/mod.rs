@@ -129,6 +129,7 @@ pub(crate) fn cluster(id: &str, version: &str, brokers: i32) -> ClusterSnapshot 
                 rack: None,
             })
             .collect(),
+        round_trip_us: None,
         topics: BTreeMap::new(),
         groups: BTreeMap::new(),
         acls: AclFacts::Bindings(Vec::new()),
