@@ -88,6 +88,8 @@ pub enum CloseReason {
     TimedOut(Api),
     /// The session could not be renewed before its end (KIP-368).
     SessionNotRenewed(String),
+    /// What was to be sent had waited for too long ([`crate::gate::Gate`]).
+    GateShut,
     /// This process closed it.
     ClosedHere,
 }
@@ -112,6 +114,7 @@ impl fmt::Display for CloseReason {
             }
             Self::TimedOut(api) => write!(f, "{api} was not answered in time"),
             Self::SessionNotRenewed(why) => write!(f, "the session could not be renewed: {why}"),
+            Self::GateShut => f.write_str("what was to be sent had waited for too long"),
             Self::ClosedHere => f.write_str("the connection was closed here"),
         }
     }

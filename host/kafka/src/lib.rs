@@ -33,6 +33,7 @@ pub mod error;
 pub mod error_code;
 pub mod frame;
 mod frame_reader;
+pub mod gate;
 pub mod metadata;
 pub mod network;
 mod patience;

@@ -31,6 +31,22 @@ pub fn now_ms() -> i64 {
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
+/// Milliseconds since the host was started: a clock that nobody sets, and that goes on while the
+/// host sleeps (`CLOCK_BOOTTIME`, clock_gettime(2)).
+#[must_use]
+pub fn since_boot_ms() -> i64 {
+    #[cfg(feature = "simulation")]
+    if let Some((began, _)) = SIMULATED.get() {
+        return i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
+    }
+    #[cfg(target_os = "linux")]
+    let clock = rustix::time::ClockId::Boottime;
+    #[cfg(not(target_os = "linux"))]
+    let clock = rustix::time::ClockId::Monotonic;
+    let now = rustix::time::clock_gettime(clock);
+    now.tv_sec * 1_000 + now.tv_nsec / 1_000_000
+}
+
 /// Begins a task.
 pub fn spawn<F>(task: F)
 where

@@ -165,6 +165,7 @@ async fn world(ferry: &Ferry, file: &str) -> Value {
         .remove("taken_at_ms");
     for side in ["source", "target"] {
         let cluster = world[side].as_object_mut().expect("a cluster");
+        cluster.remove("round_trip_us");
         let topics = cluster["topics"].as_object_mut().expect("topics");
         topics.retain(|name, _| !name.starts_with("__consumer") && !name.starts_with("__trans"));
         for topic in topics.values_mut() {

@@ -4,11 +4,12 @@
 //! ends was therefore not sent, and its waiter learns it by the loss of its channel.
 
 use crate::error::{CloseReason, KafkaError, Peer};
+use crate::gate::Gate;
 use crate::request::Api;
 use bytes::{Buf, Bytes};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::Instant;
@@ -55,6 +56,7 @@ pub(super) struct InFlight {
     slots: Arc<Semaphore>,
     open: AtomicBool,
     closed: Notify,
+    gate: OnceLock<Gate>,
     state: Mutex<State>,
 }
 
@@ -84,12 +86,23 @@ impl InFlight {
             slots: Arc::new(Semaphore::new(limit)),
             open: AtomicBool::new(true),
             closed: Notify::new(),
+            gate: OnceLock::new(),
             state: Mutex::default(),
         }
     }
 
     pub(super) fn peer(&self) -> &Arc<Peer> {
         &self.peer
+    }
+
+    /// Lets nothing more out while `gate` is shut.
+    pub(super) fn heed(&self, gate: &Gate) {
+        self.gate.get_or_init(|| gate.clone());
+    }
+
+    /// Whether anything may leave.
+    pub(super) fn may_send(&self) -> bool {
+        self.gate.get().is_none_or(Gate::is_open)
     }
 
     pub(super) fn is_open(&self) -> bool {

@@ -16,6 +16,7 @@ use crate::api_versions::BrokerVersions;
 use crate::buffers::Buffers;
 use crate::error::{CloseReason, KafkaError, Peer};
 use crate::frame::Frame;
+use crate::gate::Gate;
 use crate::request::Request;
 use crate::settings::SaslSettings;
 use crate::throttle::{Throttle, ThrottleGauge};
@@ -169,6 +170,12 @@ impl Connection {
     #[must_use]
     pub fn watch_throttle(&self) -> watch::Receiver<Throttle> {
         self.shared.throttle.watch()
+    }
+
+    /// From now on nothing leaves while `gate` is shut: the connection is closed instead, in the
+    /// middle of a frame if need be. The first gate stays.
+    pub fn heed(&self, gate: &Gate) {
+        self.shared.in_flight.heed(gate);
     }
 
     pub(crate) fn request_timeout(&self) -> Duration {

@@ -142,6 +142,9 @@ impl<W: AsyncWrite + Unpin + Send> Writer<W> {
         }
         let broken = |error: io::Error| reader::broken(&error);
         while segments.has_remaining() {
+            if !self.in_flight.may_send() {
+                return Err(CloseReason::GateShut);
+            }
             let written = self.stream.write_buf(segments).await.map_err(broken)?;
             if written == 0 {
                 return Err(CloseReason::Ended);
