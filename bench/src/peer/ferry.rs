@@ -2,6 +2,7 @@
 
 use anyhow::{Result, bail};
 use ferry_copy::job::{CopyJob, CopyProgress, CopySettings, OffsetMode, PartitionJob, Until};
+use ferry_copy::lease::Slot;
 use ferry_copy::partition::exact::Budget;
 use ferry_copy::worker;
 use ferry_model::identity::Side;
@@ -55,6 +56,8 @@ pub(super) async fn run(task: &Task) -> Result<Said> {
             memory_bytes: MEMORY_BYTES,
             bandwidth_bytes_per_s: None,
             settling: SETTLING,
+            slot: Slot::ONLY,
+            lease: None,
             transactional_id: format!("ferry-{}-0", task.alias()),
             progress_topic,
             state: ferry_copy::storage::FileStorage::at(&state_path),

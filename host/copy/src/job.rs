@@ -1,6 +1,7 @@
 //! What is to be copied, and how it went.
 
 use crate::halt::Halt;
+use crate::lease::{LeaseSettings, Slot};
 use crate::partition::exact::Budget;
 use crate::storage::Storage;
 use ferry_kafka::client::Client;
@@ -49,7 +50,12 @@ pub struct CopySettings {
     /// How long the end of a target partition must stand still before it is trusted, after a run
     /// that may have left requests with the brokers.
     pub settling: Duration,
-    /// The transactional id that translated partitions are written with.
+    /// Which worker of how many this is.
+    pub slot: Slot,
+    /// The lease that keeps other hosts from the partitions of this slot. Without one the caller holds
+    /// a lock, and what is remembered is in a file; with one it is in the progress topic.
+    pub lease: Option<LeaseSettings>,
+    /// The transactional id of this slot, which translated partitions are written with.
     pub transactional_id: String,
     /// The topic of the target that keeps the progress of translated partitions.
     pub progress_topic: TopicName,

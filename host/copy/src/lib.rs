@@ -9,6 +9,7 @@ pub mod append;
 pub mod closing;
 pub mod halt;
 pub mod job;
+pub mod lease;
 pub mod map;
 pub mod partition;
 #[cfg_attr(not(feature = "planted-bugs"), doc(hidden))]

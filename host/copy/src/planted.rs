@@ -21,6 +21,8 @@ pub enum Bug {
     CopiesAborted,
     /// A position moves on before its transaction is committed.
     MovesOnEarly,
+    /// A slot is taken over before the lease of its holder has run out.
+    TakesLeasesEarly,
     /// A marker is taken to be written once the coordinator has answered.
     TrustsTheCoordinator,
 }
@@ -36,6 +38,7 @@ impl Bug {
         Self::ReadsUncommitted,
         Self::CopiesAborted,
         Self::MovesOnEarly,
+        Self::TakesLeasesEarly,
         Self::TrustsTheCoordinator,
     ];
 }

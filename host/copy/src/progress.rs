@@ -7,6 +7,9 @@
 //! | key | value |
 //! |---|---|
 //! | `orders/3/position` | a [`PositionRecord`] |
+//! | `orders/3/state` | what a worker with a lease remembers of the partition ([`crate::state::PartitionState`]) |
+//! | `@worker/2/lease` | who holds slot 2 ([`crate::lease::LeaseRecord`]) |
+//! | `@worker/2/state` | what that worker remembers besides ([`WorkerRecord`]) |
 //! | `orders/3/runs/0`, `orders/3/runs/1`, ... | runs as `[source offset, target offset, records]`, at most [`RUNS_PER_RECORD_MAX`] |
 //!
 //! The topic is that of the target, under its new name.
@@ -15,6 +18,7 @@ use crate::batch::encode::BatchBuilder;
 use crate::batch::records::Contents;
 use crate::map::{DisorderedRun, OffsetMap, Run};
 use crate::partition::translated::Position;
+use crate::state::ProducerState;
 use ferry_model::name::TopicPartition;
 use ferry_model::offset::SourceOffset;
 use serde::{Deserialize, Serialize};
@@ -39,6 +43,32 @@ pub struct PositionRecord {
     /// Why the offsets of this partition are translated.
     pub reason: String,
 }
+
+/// What a worker with a lease remembers besides partitions.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerRecord {
+    /// The producer that everything with kept offsets is written with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub producer: Option<ProducerState>,
+    /// Whether a copy has ever begun, so that something may still be on its way to the target.
+    #[serde(default)]
+    pub began: bool,
+}
+
+/// The key of the state of target partition `partition`.
+#[must_use]
+pub fn state_key(partition: &TopicPartition) -> String {
+    format!("{}/{}/state", partition.topic, partition.partition)
+}
+
+/// The key of what worker `number` says under `what`.
+#[must_use]
+pub fn worker_key(number: u32, what: &str) -> String {
+    format!("@worker/{number}/{what}")
+}
+
+/// The keys of everything that workers say begin so. No topic has such a name.
+pub const WORKER_KEYS: &str = "@worker/";
 
 /// A record of the progress topic: key and value. A value of none deletes the key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -266,6 +296,27 @@ impl ProgressTable {
             tail,
         };
         Ok(Some((progress, map)))
+    }
+
+    /// The value of `key`, if there is one, read as JSON.
+    ///
+    /// # Errors
+    /// [`ProgressError::Malformed`].
+    pub fn read<T: for<'de> Deserialize<'de>>(
+        &self,
+        key: &str,
+    ) -> Result<Option<T>, ProgressError> {
+        self.values
+            .get(key)
+            .map(|value| parse(key, value))
+            .transpose()
+    }
+
+    /// The keys that begin with `prefix`.
+    pub fn keys<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a str> {
+        let from = self.values.range(prefix.to_owned()..);
+        from.map(|(key, _)| key.as_str())
+            .take_while(move |key| key.starts_with(prefix))
     }
 
     /// The records that delete everything that is known of the partitions of target topic `topic`.

@@ -12,8 +12,9 @@ use ferry_model::name::TopicPartition;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long the end of the topic is awaited while a transaction of an earlier worker is ended.
-const LIMIT: Duration = Duration::from_secs(60);
+/// How long the end of the topic is awaited while a transaction of an earlier worker is ended: for
+/// longer than a transaction may stay open.
+const LIMIT: Duration = Duration::from_secs(90);
 /// How long it is waited between attempts.
 const AGAIN_AFTER: Duration = Duration::from_millis(50);
 /// Bytes of one fetch.
@@ -31,6 +32,7 @@ pub async fn read_progress(
     let began = Instant::now();
     let mut table = ProgressTable::default();
     let mut position: Option<i64> = None;
+    let mut goal: Option<i64> = None;
     loop {
         let ends = crate::worker::log_ends_of(target, partition).await;
         let Some(ends) = ends else {
@@ -38,7 +40,8 @@ pub async fn read_progress(
             continue;
         };
         let from = position.unwrap_or(ends.log_start);
-        if from >= ends.log_end {
+        // Other workers go on writing: what is there by now is what was committed before.
+        if from >= *goal.get_or_insert(ends.log_end) {
             return Ok(table);
         }
         let wanted = SingleWanted {

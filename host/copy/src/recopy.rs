@@ -2,7 +2,7 @@
 
 use crate::job::CopyJob;
 use crate::state::StateFile;
-use crate::worker::{CopyError, TransactionalProducer};
+use crate::worker::{BeginFailure, CopyError, TransactionalProducer};
 use ferry_model::name::TopicName;
 use std::sync::Arc;
 
@@ -27,10 +27,10 @@ pub async fn forget_topic(job: &CopyJob, target: &TopicName) -> Result<(), CopyE
         transactional
             .begin(tombstones)
             .await
-            .map_err(|reason| CopyError::ProgressUnreadable {
-                topic: job.settings.progress_topic.to_string(),
-                reason,
-            })?;
+            .map_err(BeginFailure::into_error)?;
+    }
+    if job.settings.lease.is_some() {
+        return Ok(());
     }
     let mut state = StateFile::open(Arc::clone(&job.settings.state))?;
     for partition in &job.partitions {

@@ -7,6 +7,7 @@ use ferry_copy::job::{
     CopyJob, CopyProgress, CopyReport, CopySettings, OffsetMode, PartitionJob, PartitionOutcome,
     Until,
 };
+use ferry_copy::lease::Slot;
 use ferry_copy::partition::exact::Budget;
 use ferry_copy::storage::FileStorage;
 use ferry_copy::worker::{self, CopyError};
@@ -62,6 +63,8 @@ pub(crate) fn copy_job(
             memory_bytes: undertaking.memory_bytes,
             bandwidth_bytes_per_s: undertaking.bandwidth_bytes_per_s,
             settling: undertaking.settling,
+            slot: Slot::ONLY,
+            lease: None,
             transactional_id: format!("ferry-{}-0", plan.migration),
             progress_topic: progress_topic(&plan.migration),
             state: FileStorage::at(undertaking.copy_state()),
@@ -179,6 +182,14 @@ pub fn copy_problem(error: &CopyError) -> Problem {
             }
             problem
         }
+        CopyError::OtherCount { of, .. } => Problem::new(codes::COPY_FAILED, error.to_string())
+            .cause("the number of workers was changed while some were running?")
+            .next(format!(
+                "stop those of {of}, then start again; or start this one as one of {of}"
+            )),
+        CopyError::NotWritten { .. } => Problem::new(codes::COPY_FAILED, error.to_string())
+            .cause("the coordinator of transactions can't be reached?")
+            .next("ferry check --only target"),
         CopyError::Fenced { transactional_id } => {
             Problem::new(codes::COPY_FAILED, error.to_string())
                 .at(format!("transactional id {transactional_id} at the target"))

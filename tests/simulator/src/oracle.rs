@@ -1,7 +1,6 @@
 //! What must hold once everything has come to rest.
 
 use crate::contents::{Seen, committed, markers};
-use crate::fault::Fault;
 use crate::history::History;
 use crate::run::Keeping;
 use crate::schedule::{Happening, Schedule, TopicPlan};
@@ -156,7 +155,7 @@ pub(crate) fn has_cause(
         _ => false,
     });
     let lingered = schedule.unprotected();
-    let replaced = schedule.has(Fault::WorkerReplaced);
+    let replaced = schedule.replaced();
     let holds = match halt {
         Halt::Diverged { .. } | Halt::TargetEndUnexpected { .. } => {
             meddled || lingered || replaced || truncated || recreated

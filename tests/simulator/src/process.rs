@@ -5,6 +5,7 @@
 //! what they had written to their connections is left to the brokers: what SIGKILL does.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -18,9 +19,36 @@ struct Switch {
     waker: Option<Waker>,
 }
 
+thread_local! {
+    /// The number of the next process, and those that are gone.
+    static PROCESSES: RefCell<(u32, BTreeSet<u32>)> = const { RefCell::new((1, BTreeSet::new())) };
+}
+
+/// Forgets all processes, before a schedule begins.
+pub(crate) fn forget_all() {
+    PROCESSES.with_borrow_mut(|(next, gone)| {
+        *next = 1;
+        gone.clear();
+    });
+}
+
+/// The number of a process that is about to start.
+pub(crate) fn next_number() -> u32 {
+    PROCESSES.with_borrow_mut(|(next, _)| {
+        *next += 1;
+        *next
+    })
+}
+
+/// Whether a process is certain to be gone.
+pub(crate) fn is_gone(number: u32) -> bool {
+    PROCESSES.with_borrow(|(_, gone)| gone.contains(&number))
+}
+
 /// A running process.
 #[derive(Debug)]
 pub(crate) struct Process<T> {
+    number: u32,
     switch: Rc<RefCell<Switch>>,
     task: JoinHandle<()>,
     result: oneshot::Receiver<T>,
@@ -29,12 +57,13 @@ pub(crate) struct Process<T> {
 impl<T> Drop for Process<T> {
     fn drop(&mut self) {
         self.task.abort();
+        PROCESSES.with_borrow_mut(|(_, gone)| gone.insert(self.number));
     }
 }
 
 impl<T: 'static> Process<T> {
-    /// Starts `work`. Call it inside of a `LocalSet`.
-    pub(crate) fn start(work: impl Future<Output = T> + 'static) -> Self {
+    /// Starts `work` as process `number`. Call it inside of a `LocalSet`.
+    pub(crate) fn start(number: u32, work: impl Future<Output = T> + 'static) -> Self {
         let (done, result) = oneshot::channel();
         let tasks = LocalSet::new();
         tasks.spawn_local(async move {
@@ -47,6 +76,7 @@ impl<T: 'static> Process<T> {
             switch: Rc::clone(&switch),
         };
         Self {
+            number,
             task: tokio::task::spawn_local(running),
             switch,
             result,

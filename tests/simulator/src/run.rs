@@ -4,7 +4,7 @@ use crate::contents::FILLER;
 use crate::fault::{Fault, FaultCounts};
 use crate::network::Pipes;
 use crate::oracle::{Place, has_cause};
-use crate::process::Process;
+use crate::process::{self, Process};
 use crate::schedule::{Event, Happening, Schedule};
 use crate::source::{Source, options};
 use crate::storage::MemoryStorage;
@@ -103,6 +103,7 @@ pub fn run(seed: u64) -> Outcome {
     let tasks = tokio::task::LocalSet::new();
     let outcome = tasks.block_on(&runtime, async {
         ferry_kafka::task::simulate(Some(NOW_MS));
+        process::forget_all();
         let mut world = World::new(schedule);
         let violation = world.live().await.err();
         world.outcome(violation)
@@ -180,6 +181,7 @@ impl World {
             target: pipes(&target),
             partitions: Vec::new(),
             state: MemoryStorage::default(),
+            leased: schedule.leased,
         };
         let mut world = Self {
             schedule,

@@ -172,6 +172,8 @@ pub(crate) struct Schedule {
     /// The longest that a request of a worker that is gone may wait: with more than the settling
     /// time nobody can promise that nothing goes wrong, only that it is found.
     pub(crate) lingers_at_most: Duration,
+    /// Whether workers hold a lease.
+    pub(crate) leased: bool,
     /// Batches of one partition in one answer, at most.
     pub(crate) fetch_batches_max: usize,
     pub(crate) events: Vec<Event>,
@@ -208,6 +210,7 @@ impl Schedule {
                 SETTLING / 2
             },
             fetch_batches_max: rng.usize(1..=4),
+            leased: rng.bool(),
             topics,
             events: Vec::new(),
         };
@@ -241,13 +244,20 @@ impl Schedule {
             Happening::SourceTruncated {
                 topic, partition, ..
             }
-            | Happening::OtherWriter { topic, partition } => here(*topic, *partition),
+            | Happening::OtherWriter { topic, partition }
+            | Happening::StrayMarker { topic, partition } => here(*topic, *partition),
+            Happening::WorkerReplaced { .. } => !self.leased,
             _ => false,
         });
         lost && !self.undisturbed()
             && events.any(|what| {
                 matches!(what, Happening::SourceExpired { topic, partition, .. } if here(*topic, *partition))
             })
+    }
+
+    /// Whether a worker was replaced that may wake up and write: one with a lease does not.
+    pub(crate) fn replaced(&self) -> bool {
+        !self.leased && self.has(Fault::WorkerReplaced)
     }
 
     /// Whether nothing goes wrong but that somebody else writes.
@@ -270,8 +280,8 @@ impl Schedule {
     /// only be found.
     pub(crate) fn beyond_protection(&self) -> bool {
         self.unprotected()
+            || self.replaced()
             || [
-                Fault::WorkerReplaced,
                 Fault::OtherWriter,
                 Fault::StrayMarker,
                 Fault::TargetTruncated,

@@ -1,10 +1,11 @@
 //! A worker of the copy inside of a process, from its first connection to its report.
 
 use crate::network::Pipes;
-use crate::process::Process;
+use crate::process::{self, Process};
 use crate::schedule::SETTLING;
 use crate::storage::MemoryStorage;
 use ferry_copy::job::{CopyJob, CopyProgress, CopyReport, CopySettings, PartitionJob, Until};
+use ferry_copy::lease::{Holder, LeaseSettings, Slot};
 use ferry_copy::storage::Storage;
 use ferry_copy::worker::{self, CopyError};
 use ferry_kafka::settings::Address;
@@ -29,17 +30,28 @@ pub(crate) struct Orders {
     pub(crate) target: Pipes,
     pub(crate) partitions: Vec<PartitionJob>,
     pub(crate) state: MemoryStorage,
+    /// Whether workers hold a lease, and keep what they remember in the progress topic.
+    pub(crate) leased: bool,
 }
+
+/// How long a lease lasts.
+const LEASE: Duration = Duration::from_secs(2);
+/// How long a request may be on its way.
+const REQUEST_TIMEOUT: Duration = Duration::from_millis(1_500);
 
 impl Orders {
     /// Starts a worker that copies until the source is quiet.
     pub(crate) fn start(&self) -> Process<Ended> {
         let orders = self.clone();
-        Process::start(async move { orders.run().await })
+        let number = process::next_number();
+        Process::start(number, async move { orders.run(number).await })
     }
 
-    async fn run(self) -> Ended {
-        let job = self.job().await?;
+    async fn run(self, number: u32) -> Ended {
+        let mut job = self.job().await?;
+        if let Some(lease) = &mut job.settings.lease {
+            lease.holder.process_id = number;
+        }
         let (progress, _) = watch::channel(CopyProgress::default());
         let (_cancel, cancelled) = watch::channel(false);
         let report = worker::run(job, progress, cancelled).await;
@@ -77,6 +89,13 @@ impl Orders {
             memory_bytes: 8 << 20,
             bandwidth_bytes_per_s: None,
             settling: SETTLING,
+            slot: Slot::ONLY,
+            lease: self.leased.then(|| LeaseSettings {
+                holder: Holder::default(),
+                duration: LEASE,
+                request_timeout: REQUEST_TIMEOUT,
+                gone: |holder| process::is_gone(holder.process_id),
+            }),
             transactional_id: "ferry-simulated-0".to_owned(),
             progress_topic: topic(PROGRESS_TOPIC),
             state: Arc::new(self.state.clone()) as Arc<dyn Storage>,

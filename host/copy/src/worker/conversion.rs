@@ -2,7 +2,7 @@
 
 use super::event::Index;
 use super::tracked::Tracked;
-use super::transaction::TransactionalProducer;
+use super::transaction::{BeginFailure, TransactionalProducer};
 use crate::append::Interruption;
 use crate::partition::exact::ExactPartition;
 use crate::partition::translated::Position;
@@ -43,7 +43,12 @@ pub(super) async fn record(
         .iter()
         .flat_map(|(_, progress)| progress.records())
         .collect();
-    let written = transactional.begin(records).await;
+    let written = match transactional.begin(records).await {
+        Ok(()) => Ok(()),
+        Err(BeginFailure::Again(reason)) => Err(reason),
+        // Whatever is written next fails in the same way.
+        Err(BeginFailure::Final(error)) => Err(error.to_string()),
+    };
     converting
         .into_iter()
         .map(|(index, progress)| (index, written.clone().map(|()| progress)))

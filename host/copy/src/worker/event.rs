@@ -1,6 +1,7 @@
 //! What the tasks around the worker tell it.
 
-use super::transaction::TransactionalProducer;
+use super::saving::OnRecord;
+use super::transaction::{BeginFailure, TransactionalProducer};
 use super::voids::VoidEnd;
 use crate::append::Prepared;
 use crate::halt::Halt;
@@ -115,6 +116,12 @@ pub(crate) enum Event {
     /// Partitions whose offsets could not be kept have their first progress.
     Converted {
         results: Vec<(Index, Result<PartitionProgress, String>)>,
+        transactional: Box<TransactionalProducer>,
+    },
+    /// What the worker remembers is in the progress topic, or not.
+    Saved {
+        result: Result<(), BeginFailure>,
+        on_record: Vec<OnRecord>,
         transactional: Box<TransactionalProducer>,
     },
     /// Offsets that were to be kept free.

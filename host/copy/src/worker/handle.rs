@@ -1,8 +1,8 @@
 //! What an event changes.
 
+use super::Worker;
 use super::event::{Count, Event, Fetched, Index, Produced, Settled, SourceEnds, TransactionEnd};
 use super::tracked::Machine;
-use super::{CopyError, Worker};
 use crate::closing::CLOSING_OFFSETS;
 use crate::halt::Halt;
 use crate::partition::translated::TranslatedPartition;
@@ -50,7 +50,7 @@ impl Worker {
                 for (index, settled) in results {
                     self.on_settled(index, settled);
                 }
-                self.remember_paddings();
+                self.remember_beginnings();
             }
             Event::PaddingDeleted { index, result } => self.on_padding_deleted(index, result),
             Event::Converted {
@@ -60,6 +60,15 @@ impl Worker {
                 self.transaction_under_way = false;
                 self.transactional = Some(transactional);
                 self.on_converted(results);
+            }
+            Event::Saved {
+                result,
+                on_record,
+                transactional,
+            } => {
+                self.transaction_under_way = false;
+                self.transactional = Some(transactional);
+                self.on_saved(result, &on_record);
             }
             Event::Voids {
                 results,
@@ -122,7 +131,7 @@ impl Worker {
                     Machine::Exact(machine) => machine.on_source_starts_at(log_start),
                     Machine::Translated { machine, .. } => machine.on_source_starts_at(log_start),
                 }
-                self.remember_paddings();
+                self.remember_beginnings();
             }
             ErrorCode::OFFSET_OUT_OF_RANGE if log_start >= 0 => {
                 tracked.halt(Halt::SourceHistoryChanged {
@@ -234,41 +243,6 @@ impl Worker {
         }
     }
 
-    /// Writes down which partitions have begun and which paddings, before their first record is
-    /// sent: what is ours, what is padding and what is data can't be told apart afterwards.
-    fn remember_paddings(&mut self) {
-        let mut news = false;
-        for tracked in &mut self.partitions {
-            let Machine::Exact(machine) = &tracked.machine else {
-                continue;
-            };
-            let settled = tracked.began_at >= 0;
-            let remembered = self.state.partition_mut(&tracked.job.source);
-            if settled && (!tracked.begun || remembered.left_at.is_some()) {
-                tracked.begun = true;
-                remembered.begun = true;
-                remembered.left_at = None;
-                news = true;
-            }
-            let padding_to = machine.padding_to();
-            if tracked.saved_padding_to != padding_to {
-                tracked.saved_padding_to = padding_to;
-                if made(Bug::ForgetsPaddings) {
-                    continue;
-                }
-                self.state.partition_mut(&tracked.job.source).padding_to = padding_to;
-                news = true;
-            }
-        }
-        if !self.state.state().began {
-            self.state.state_mut().began = true;
-            news = true;
-        }
-        if news && let Err(error) = self.state.save() {
-            self.failed = Some(CopyError::State(error));
-        }
-    }
-
     fn on_padding_deleted(&mut self, index: Index, result: Result<(), String>) {
         let tracked = &mut self.partitions[index];
         tracked.deleting = false;
@@ -278,7 +252,7 @@ impl Worker {
         match result {
             Ok(()) => {
                 machine.on_padding_deleted();
-                self.remember_paddings();
+                self.remember_beginnings();
             }
             Err(error) => {
                 let offset = machine.acknowledged();

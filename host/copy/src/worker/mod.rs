@@ -9,10 +9,13 @@ mod conversion;
 mod event;
 mod fetch;
 mod handle;
+mod keeper;
+mod lease;
 mod memory;
 mod predicted;
 mod produce;
 mod rate;
+mod saving;
 mod sending;
 mod serve;
 mod settle;
@@ -22,19 +25,21 @@ mod transaction;
 mod voids;
 
 use crate::job::{CopyJob, CopyProgress, CopyReport, Until};
-use crate::state::{StateError, StateFile};
+use crate::lease::{Lease, Slot};
+use crate::state::StateError;
 pub(crate) use cluster::log_ends_of;
 pub use cluster::{SourceRange, ends_of};
 use event::Event;
 use ferry_kafka::error::KafkaError;
 use ferry_model::identity::BrokerId;
+use keeper::Keeper;
 use rate::Rate;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tracked::{Machine, Tracked};
-pub(crate) use transaction::{TransactionalProducer, VoidPortion};
+pub(crate) use transaction::{BeginFailure, TransactionalProducer, VoidPortion};
 pub(crate) use voids::VoidEnd;
 
 /// How often the state file is written while something changes.
@@ -86,6 +91,22 @@ pub enum CopyError {
         /// Why.
         reason: String,
     },
+    /// There are workers that count differently, so that two might copy the same partition.
+    #[error("worker {slot} was started while {holder} works as one of {of}")]
+    OtherCount {
+        /// This worker.
+        slot: Slot,
+        /// The other worker's process.
+        holder: String,
+        /// How many workers there are by its account.
+        of: u32,
+    },
+    /// The progress topic could not be written.
+    #[error("the progress topic can't be written: {reason}")]
+    NotWritten {
+        /// Why.
+        reason: String,
+    },
     /// Another worker writes with the same transactional id.
     #[error("another worker writes with transactional id {transactional_id}")]
     Fenced {
@@ -117,7 +138,7 @@ pub async fn run(
     let mut worker = start::open(job, progress).await?;
     let result = worker.run(cancel).await;
     worker.leave();
-    let saved = worker.checkpoint();
+    let saved = worker.save_at_last(result.is_ok()).await;
     let cancelled = result?;
     saved?;
     Ok(worker.report(cancelled))
@@ -125,7 +146,7 @@ pub async fn run(
 
 pub(crate) struct Worker {
     job: CopyJob,
-    state: StateFile,
+    state: Keeper,
     partitions: Vec<Tracked>,
     /// Partitions by the broker of the source that leads them.
     by_source: BTreeMap<BrokerId, Vec<usize>>,
@@ -142,6 +163,8 @@ pub(crate) struct Worker {
     producer: crate::batch::rewrite::Producer,
     memory: memory::BrokerMemory,
     lanes: BTreeMap<BrokerId, ProduceLane>,
+    /// The lease that this worker holds, where there is one.
+    lease: Option<Lease>,
     transactional: Option<Box<TransactionalProducer>>,
     /// Whether the transactional producer is away.
     transaction_under_way: bool,
@@ -161,6 +184,8 @@ pub(crate) struct Worker {
     last_report: Instant,
     last_checkpoint: Instant,
     changed: bool,
+    /// Something has to be on record before the copy can go on.
+    save_wanted: bool,
     /// Partitions that the state file says have stopped.
     halted_written: usize,
     /// A checkpoint failed: nothing new is begun, since it could not be remembered.
@@ -210,7 +235,7 @@ impl Worker {
             tokio::select! {
                 biased;
                 _ = cancel.wait_for(|cancelled| *cancelled), if stopping.is_none() => {}
-                _ = tick.tick() => self.on_tick()?,
+                _ = tick.tick() => {}
                 event = self.inbox.recv() => {
                     let mut next = event;
                     let mut handled = 0;
@@ -226,19 +251,6 @@ impl Worker {
         }
     }
 
-    fn on_tick(&mut self) -> Result<(), CopyError> {
-        if !self.changed {
-            return Ok(());
-        }
-        // Why a partition stopped must not be forgotten.
-        let halted = self.partitions.iter().filter(|t| t.halted().is_some());
-        let stopped = halted.count() != self.halted_written;
-        if stopped || self.last_checkpoint.elapsed() >= CHECKPOINT_EVERY {
-            self.checkpoint()?;
-        }
-        Ok(())
-    }
-
     /// Notes where the target's logs end, for the next run to find them so.
     fn leave(&mut self) {
         for tracked in &self.partitions {
@@ -250,8 +262,8 @@ impl Worker {
         }
     }
 
-    /// Writes down how far every partition has come.
-    fn checkpoint(&mut self) -> Result<(), CopyError> {
+    /// Notes how far every partition has come.
+    fn note_positions(&mut self) {
         self.halted_written = 0;
         for tracked in &self.partitions {
             let copied_to = tracked.copied_to();
@@ -266,10 +278,6 @@ impl Worker {
             }
             remembered.halted = halted;
         }
-        self.state.save()?;
-        self.last_checkpoint = Instant::now();
-        self.changed = false;
-        Ok(())
     }
 
     /// Whether nothing is on its way to the target.

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use ferry_kafka::client::Client;
 use ferry_kafka::connection::{Connection, Pending};
 use ferry_kafka::error_code::ErrorCode;
+use ferry_kafka::gate::Gate;
 use ferry_kafka::pool::Lane;
 use ferry_kafka::produce_batches::{ProduceBatches, SplitBatch};
 use ferry_kafka::task;
@@ -57,6 +58,7 @@ pub(crate) fn start(
     target: Client,
     broker: BrokerId,
     producer: Producer,
+    gate: Option<Gate>,
     events: mpsc::UnboundedSender<Event>,
 ) -> mpsc::UnboundedSender<Order> {
     // Both queues are bounded by the requests that the worker lets be under way per broker.
@@ -64,7 +66,7 @@ pub(crate) fn start(
     let (waiting, answers) = mpsc::unbounded_channel::<Waiting>();
     task::spawn(async move {
         while let Some(order) = queue.recv().await {
-            let sent = send(&target, broker, producer, order).await;
+            let sent = send(&target, broker, producer, gate.as_ref(), order).await;
             if waiting.send(sent).is_err() {
                 break;
             }
@@ -74,7 +76,13 @@ pub(crate) fn start(
     orders
 }
 
-async fn send(target: &Client, broker: BrokerId, producer: Producer, order: Order) -> Waiting {
+async fn send(
+    target: &Client,
+    broker: BrokerId,
+    producer: Producer,
+    gate: Option<&Gate>,
+    order: Order,
+) -> Waiting {
     let mut sent = Vec::with_capacity(order.len());
     let mut batches = Vec::with_capacity(order.len());
     for entry in order {
@@ -93,10 +101,15 @@ async fn send(target: &Client, broker: BrokerId, producer: Producer, order: Orde
     }
     let request = produce_request(batches, None);
     let pending = match target.connection(broker, Lane::Produce(0)).await {
-        Ok(connection) => connection
-            .send(&request)
-            .map(|pending| (connection.clone(), pending))
-            .map_err(|error| error.to_string()),
+        Ok(connection) => {
+            if let Some(gate) = gate {
+                connection.heed(gate);
+            }
+            connection
+                .send(&request)
+                .map(|pending| (connection.clone(), pending))
+                .map_err(|error| error.to_string())
+        }
         Err(error) => Err(error.to_string()),
     };
     (sent, pending)

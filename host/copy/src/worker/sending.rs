@@ -26,6 +26,8 @@ pub(crate) enum Failure {
     Refused(Index, Halt),
     /// Another producer has taken over, or the coordinator lost patience.
     Fenced,
+    /// The lease on the slot is somebody else's.
+    TakenOver,
     /// Anything that may pass.
     Unknown(String),
 }
@@ -35,6 +37,7 @@ impl std::fmt::Display for Failure {
         match self {
             Self::Refused(_, halt) => write!(f, "a partition was refused: {halt:?}"),
             Self::Fenced => f.write_str("another producer has taken over the transactional id"),
+            Self::TakenOver => f.write_str("another worker has taken over the slot"),
             Self::Unknown(reason) => f.write_str(reason),
         }
     }

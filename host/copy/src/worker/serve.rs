@@ -44,6 +44,7 @@ const DRAIN_ASK_EVERY: Duration = Duration::from_millis(250);
 impl Worker {
     pub(super) fn serve(&mut self) {
         let now = Instant::now();
+        self.serve_saving();
         self.serve_leaders(now);
         self.serve_settling(now);
         self.serve_deletions();
@@ -192,12 +193,16 @@ impl Worker {
     }
 
     fn serve_sends(&mut self) {
+        if !self.may_write() {
+            return;
+        }
         let mut orders: BTreeMap<BrokerId, Vec<usize>> = BTreeMap::new();
         let remembered_since_ms = self.memory.since_ms();
         for tracked in &self.partitions {
             if let (Machine::Exact(machine), Some(leader)) =
                 (&tracked.machine, tracked.target_leader)
                 && machine.can_send(remembered_since_ms)
+                && tracked.saved_begun
                 && tracked.saved_padding_to == machine.padding_to()
             {
                 orders.entry(leader).or_default().push(tracked.index);
@@ -253,9 +258,10 @@ impl Worker {
     }
 
     fn lane(&mut self, broker: BrokerId) -> &mut ProduceLane {
+        let gate = self.lease.as_ref().map(|lease| lease.gate.clone());
         let (target, producer, events) = (&self.job.target, self.producer, &self.events);
         self.lanes.entry(broker).or_insert_with(|| ProduceLane {
-            orders: produce::start(target.clone(), broker, producer, events.clone()),
+            orders: produce::start(target.clone(), broker, producer, gate, events.clone()),
             under_way: 0,
         })
     }

@@ -1,8 +1,9 @@
 //! What is made sure of before the first batch.
 
 use super::event::SourceEnds;
+use super::keeper::{Keeper, TopicState, unreadable};
 use super::tracked::{Machine, Tracked};
-use super::transaction::TransactionalProducer;
+use super::transaction::{BeginFailure, TransactionalProducer};
 use super::{CopyError, Drain, Worker, cluster};
 use crate::batch::rewrite::Producer;
 use crate::halt::Halt;
@@ -26,16 +27,21 @@ pub(super) async fn open(
     job: CopyJob,
     progress: watch::Sender<CopyProgress>,
 ) -> Result<Worker, CopyError> {
-    let mut state = StateFile::open(Arc::clone(&job.settings.state))?;
     refresh_both(&job).await?;
-    let producer = idempotent_producer(&job.target, &mut state).await?;
     let mut transactional = TransactionalProducer::new(
         job.target.clone(),
         job.settings.transactional_id.clone(),
         job.settings.progress_topic.clone(),
     );
-    transactional.initialise().await?;
-    let table = transactional.read_progress().await?;
+    let table = super::lease::take(&job, &mut transactional).await?;
+    let mut state = match job.settings.lease {
+        Some(_) => {
+            let read = TopicState::read(&job, &table);
+            Keeper::Topic(read.map_err(|error| unreadable(&job, error))?)
+        }
+        None => Keeper::File(StateFile::open(Arc::clone(&job.settings.state))?),
+    };
+    let producer = idempotent_producer(&job.target, &mut state, &mut transactional).await?;
     let ends = source_ends(&job).await;
     let mut partitions = Vec::with_capacity(job.partitions.len());
     for (index, partition) in job.partitions.iter().enumerate() {
@@ -68,6 +74,7 @@ pub(super) async fn open(
         producer,
         memory,
         lanes: BTreeMap::new(),
+        lease: transactional.lease().cloned(),
         transactional: Some(Box::new(transactional)),
         transaction_under_way: false,
         voids_last: false,
@@ -85,6 +92,7 @@ pub(super) async fn open(
         last_report: now,
         last_checkpoint: now,
         changed: true,
+        save_wanted: false,
         halted_written: 0,
         failed: None,
     };
@@ -119,7 +127,8 @@ async fn refresh_both(job: &CopyJob) -> Result<(), CopyError> {
 /// The one producer of this migration, remembered before it is used.
 async fn idempotent_producer(
     target: &Client,
-    state: &mut StateFile,
+    state: &mut Keeper,
+    transactional: &mut TransactionalProducer,
 ) -> Result<Producer, CopyError> {
     let cluster_id = target.cluster_id();
     if let Some(known) = &state.state().producer {
@@ -146,7 +155,13 @@ async fn idempotent_producer(
         id: producer.id,
         epoch: producer.epoch,
     });
-    state.save()?;
+    if let Some(saved) = state.save_file() {
+        saved?;
+    } else if let Keeper::Topic(topic) = state {
+        let written = transactional.begin(topic.news()).await;
+        written.map_err(BeginFailure::into_error)?;
+        topic.written();
+    }
     Ok(producer)
 }
 
@@ -167,7 +182,7 @@ fn track(
     index: usize,
     partition: &PartitionJob,
     source: SourceEnds,
-    state: &StateFile,
+    state: &Keeper,
     table: &ProgressTable,
     job: &CopyJob,
 ) -> Result<Tracked, CopyError> {
@@ -276,7 +291,7 @@ fn other_topic(
 
 /// Stops partitions of which the source has another history than the one that was copied: the epoch
 /// in which the last copied batch was written must still reach as far (KIP-101, KIP-320).
-async fn check_history(source: &Client, partitions: &mut [Tracked], state: &StateFile) {
+async fn check_history(source: &Client, partitions: &mut [Tracked], state: &Keeper) {
     let mut asked: HashMap<TopicPartition, (i32, i64)> = HashMap::new();
     for tracked in partitions.iter() {
         let mark = match &tracked.machine {

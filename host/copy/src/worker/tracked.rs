@@ -49,6 +49,8 @@ pub(crate) struct Tracked {
     pub(crate) left_at: Option<i64>,
     /// Whether the state file knows that the copy of this partition has begun.
     pub(crate) begun: bool,
+    /// Whether that is on record, and that the target's log may end elsewhere than the last run left it.
+    pub(crate) saved_begun: bool,
     /// The padding that the state file knows of.
     pub(crate) saved_padding_to: Option<i64>,
     /// Whether the state file knows that offsets were kept free here.
@@ -80,6 +82,7 @@ impl Tracked {
             settle_after: None,
             left_at: None,
             begun: false,
+            saved_begun: false,
             saved_padding_to: None,
             saved_voids: false,
             closed_at: None,

@@ -15,14 +15,18 @@ use super::produce::{by_partition, produce_request, refused_for_good, split};
 use super::sending::{Failure, Outgoing, produce_all};
 use crate::batch::rewrite::Producer;
 use crate::halt::Halt;
+use crate::lease::{Lease, LeaseRecord};
 use crate::partition::translated::Taken;
-use crate::progress::{PartitionProgress, ProgressRecord, ProgressTable, progress_batch, runs_of};
+use crate::progress::{
+    PartitionProgress, ProgressRecord, ProgressTable, progress_batch, runs_of, worker_key,
+};
 use crate::progress_reader::read_progress;
 use ferry_kafka::client::Client;
 use ferry_kafka::coordinator::CoordinatorKind;
 use ferry_kafka::error_code::ErrorCode;
 use ferry_kafka::pool::Lane;
 use ferry_kafka::produce_batches::SplitBatch;
+use ferry_kafka::task;
 use ferry_model::name::{TopicName, TopicPartition};
 use kafka_protocol::messages::add_partitions_to_txn_request::AddPartitionsToTxnTopic;
 use kafka_protocol::messages::{
@@ -93,6 +97,27 @@ pub(crate) struct TransactionalProducer {
     /// Where the next batch of each partition has to be appended, as long as nobody else writes.
     ends: PredictedEnds,
     fenced: u32,
+    /// The lease on this slot, once it is taken: every transaction that comes to its end renews it.
+    lease: Option<Lease>,
+}
+
+/// Why something was not written in a transaction of its own.
+#[derive(Debug)]
+pub(crate) enum BeginFailure {
+    /// It may be written again.
+    Again(String),
+    /// The worker can't go on.
+    Final(Box<CopyError>),
+}
+
+impl BeginFailure {
+    /// The same where it is not tried again.
+    pub(crate) fn into_error(self) -> CopyError {
+        match self {
+            Self::Again(reason) => CopyError::NotWritten { reason },
+            Self::Final(error) => *error,
+        }
+    }
 }
 
 impl TransactionalProducer {
@@ -105,6 +130,52 @@ impl TransactionalProducer {
             sequences: HashMap::new(),
             ends: PredictedEnds::default(),
             fenced: 0,
+            lease: None,
+        }
+    }
+
+    /// From now on the slot is held with `lease`.
+    pub(crate) fn hold(&mut self, lease: Lease) {
+        self.lease = Some(lease);
+    }
+
+    pub(crate) fn lease(&self) -> Option<&Lease> {
+        self.lease.as_ref()
+    }
+
+    fn renew(&self, began_ms: i64) {
+        if let Some(lease) = &self.lease {
+            lease.renew(began_ms);
+        }
+    }
+
+    /// Takes the transactional id again after something went wrong. Where the slot is held with a
+    /// lease, it must still be the one on record: else somebody else has the slot.
+    async fn initialise_again(&mut self) -> Result<Producer, Failure> {
+        let unknown = |error: CopyError| Failure::Unknown(error.to_string());
+        let producer = self.initialise().await.map_err(unknown)?;
+        let Some(generation) = self.lease.as_ref().map(|lease| lease.generation) else {
+            return Ok(producer);
+        };
+        let key = worker_key(
+            self.lease.as_ref().map_or(0, |lease| lease.slot.number),
+            "lease",
+        );
+        let read = async {
+            let table = self.read_progress().await.map_err(unknown)?;
+            let found = table.read::<LeaseRecord>(&key);
+            found.map_err(|error| Failure::Unknown(error.to_string()))
+        };
+        match read.await {
+            Ok(Some(found)) if found.generation == generation => Ok(producer),
+            Ok(_) => {
+                self.producer = None;
+                Err(Failure::TakenOver)
+            }
+            Err(failure) => {
+                self.producer = None;
+                Err(failure)
+            }
         }
     }
 
@@ -135,8 +206,10 @@ impl TransactionalProducer {
     /// Writes what `portions` hold, and their progress, in one transaction.
     pub(crate) async fn run(&mut self, portions: Vec<Portion>) -> TransactionEnd {
         let mut commit_asked = false;
+        let began_ms = task::since_boot_ms();
         let failure = match self.attempt(&portions, &mut commit_asked).await {
             Ok(end) => {
+                self.renew(began_ms);
                 self.fenced = 0;
                 return end;
             }
@@ -145,23 +218,47 @@ impl TransactionalProducer {
         self.recover(portions, failure, commit_asked).await
     }
 
-    /// Writes the beginning of the progress of some partitions, in a transaction of its own.
+    /// Writes records of progress in a transaction of their own.
     ///
     /// # Errors
-    /// Why it was not written, in words; it may be tried again.
-    pub(crate) async fn begin(&mut self, records: Vec<ProgressRecord>) -> Result<(), String> {
+    /// [`BeginFailure`].
+    pub(crate) async fn begin(&mut self, records: Vec<ProgressRecord>) -> Result<(), BeginFailure> {
+        let began_ms = task::since_boot_ms();
         let mut commit_asked = false;
         let begun = async {
             let producer = self.open(&[self.touched_progress()]).await?;
             self.finish(producer, &records, &mut commit_asked).await
-        }
-        .await;
-        if let Err(failure) = begun {
+        };
+        let begun = begun.await;
+        self.begun(began_ms, begun)
+    }
+
+    /// The same, but only as `producer`: the transactional id is not taken again before.
+    ///
+    /// # Errors
+    /// [`BeginFailure`].
+    pub(crate) async fn begin_with(
+        &mut self,
+        producer: Producer,
+        records: Vec<ProgressRecord>,
+    ) -> Result<(), BeginFailure> {
+        self.producer = Some(producer);
+        self.begin(records).await
+    }
+
+    fn begun(&mut self, began_ms: i64, begun: Result<(), Failure>) -> Result<(), BeginFailure> {
+        match begun {
+            Ok(()) => {
+                self.renew(began_ms);
+                self.fenced = 0;
+                Ok(())
+            }
             // Written or not, it can be written again: it says the same.
-            self.producer = None;
-            return Err(failure.to_string());
+            Err(failure) => match self.note_failure(&failure) {
+                Ok(()) => Err(BeginFailure::Again(failure.to_string())),
+                Err(error) => Err(BeginFailure::Final(Box::new(error))),
+            },
         }
-        Ok(())
     }
 
     async fn attempt(
@@ -220,10 +317,7 @@ impl TransactionalProducer {
     async fn open(&mut self, touched: &[Touched]) -> Result<Producer, Failure> {
         let producer = match self.producer {
             Some(producer) => producer,
-            None => self
-                .initialise()
-                .await
-                .map_err(|e| Failure::Unknown(e.to_string()))?,
+            None => self.initialise_again().await?,
         };
         let mut topics: BTreeMap<&TopicName, Vec<i32>> = BTreeMap::new();
         for Touched { partition, .. } in touched {
@@ -415,16 +509,26 @@ impl TransactionalProducer {
         }
     }
 
+    /// Whether it may be tried again to end a transaction, after `failure` in the attempts since
+    /// `since`.
+    fn not_ended(&mut self, failure: &Failure, since: Instant) -> Result<(), CopyError> {
+        self.note_failure(failure)?;
+        let reason = failure.to_string();
+        if since.elapsed() > RECOVERY_LIMIT {
+            return Err(CopyError::NotWritten { reason });
+        }
+        tracing::warn!(reason, "how a transaction ended is not known yet");
+        Ok(())
+    }
+
     /// Before anything else the producer is initialised again. Where it was taken over several times
     /// in a row, somebody else is at work.
     fn note_failure(&mut self, failure: &Failure) -> Result<(), CopyError> {
         self.producer = None;
-        if matches!(failure, Failure::Fenced) {
-            self.fenced += 1;
-            if self.fenced >= FENCED_MAX {
-                let transactional_id = self.id.clone();
-                return Err(CopyError::Fenced { transactional_id });
-            }
+        self.fenced += u32::from(matches!(failure, Failure::Fenced));
+        if self.fenced >= FENCED_MAX || matches!(failure, Failure::TakenOver) {
+            let transactional_id = self.id.clone();
+            return Err(CopyError::Fenced { transactional_id });
         }
         Ok(())
     }
@@ -442,20 +546,21 @@ impl TransactionalProducer {
         }
         let since = Instant::now();
         let table = loop {
-            let ended = match self.initialise().await {
-                Ok(_) if commit_asked => self.read_progress().await.map(Some),
+            let ended = match self.initialise_again().await {
+                Ok(_) if commit_asked => self
+                    .read_progress()
+                    .await
+                    .map(Some)
+                    .map_err(|error| Failure::Unknown(error.to_string())),
                 Ok(_) => Ok(None),
-                Err(error) => Err(error),
+                Err(failure) => Err(failure),
             };
             match ended {
                 Ok(table) => break table,
-                Err(error) if since.elapsed() > RECOVERY_LIMIT => {
-                    return TransactionEnd::Failed(error);
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "how the transaction ended is not known yet");
-                    tokio::time::sleep(Duration::from_secs(1)).await;
-                }
+                Err(failure) => match self.not_ended(&failure, since) {
+                    Ok(()) => tokio::time::sleep(Duration::from_secs(1)).await,
+                    Err(error) => return TransactionEnd::Failed(error),
+                },
             }
         };
         if let Some(table) = table {

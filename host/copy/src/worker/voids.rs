@@ -22,7 +22,7 @@ pub(crate) enum VoidEnd {
 impl Worker {
     /// Takes the next offsets of every partition that has some to keep free, in one transaction.
     pub(super) fn serve_voids(&mut self) {
-        if self.transaction_under_way || self.transactional.is_none() || !self.remember_voids() {
+        if self.transaction_under_way || self.transactional.is_none() || !self.may_write() {
             return;
         }
         let portions = self.void_portions();
@@ -44,26 +44,6 @@ impl Worker {
         });
     }
 
-    /// Writes down which partitions have offsets kept free, before the first of them is: from then on
-    /// sequence numbers do not follow offsets. Returns whether it is on disk.
-    fn remember_voids(&mut self) -> bool {
-        let mut news = false;
-        for tracked in &mut self.partitions {
-            if let Machine::Exact(machine) = &tracked.machine
-                && !tracked.saved_voids
-                && machine.has_voids()
-            {
-                tracked.saved_voids = true;
-                self.state.partition_mut(&tracked.job.source).voids = true;
-                news = true;
-            }
-        }
-        if news && let Err(error) = self.state.save() {
-            self.failed = Some(CopyError::State(error));
-        }
-        self.failed.is_none()
-    }
-
     /// What the next transaction keeps free of each partition, beginning behind where the last one
     /// stopped.
     fn void_portions(&mut self) -> Vec<VoidPortion> {
@@ -79,6 +59,11 @@ impl Worker {
             if bytes >= TRANSACTION_BYTES_MAX || portions.len() >= TRANSACTION_PARTITIONS_MAX {
                 self.next_void = index;
                 break;
+            }
+            // From then on sequence numbers do not follow offsets: it has to be on record.
+            if !tracked.saved_voids && machine.wants_void() {
+                self.save_wanted = true;
+                continue;
             }
             let Some(write) = machine.next_void() else {
                 continue;

@@ -13,6 +13,7 @@ use ferry_copy::batch::rewrite::{Producer, append_rewritten};
 use ferry_copy::job::{
     CopyJob, CopyProgress, CopyReport, CopySettings, OffsetMode, PartitionJob, Until,
 };
+use ferry_copy::lease::Slot;
 use ferry_copy::partition::exact::Budget;
 use ferry_copy::progress_reader::read_progress;
 use ferry_copy::verify::comparison::Mapping;
@@ -137,6 +138,8 @@ impl Bed {
                 memory_bytes: 64 << 20,
                 bandwidth_bytes_per_s: None,
                 settling: Duration::from_millis(500),
+                slot: Slot::ONLY,
+                lease: None,
                 transactional_id: "ferry-test-0".into(),
                 progress_topic: topic("ferry-progress"),
                 state: ferry_copy::storage::FileStorage::at(self.folder.path().join("copy.json")),

@@ -1,6 +1,6 @@
 //! Keeping offsets free: one transaction takes the next offsets of many partitions, and is aborted.
 
-use super::{RECOVERY_LIMIT, Touched, TransactionalProducer};
+use super::{Touched, TransactionalProducer};
 use crate::halt::Halt;
 use crate::partition::voids::VoidWrite;
 use crate::planted::{Bug, made};
@@ -9,6 +9,7 @@ use crate::worker::cluster;
 use crate::worker::event::Index;
 use crate::worker::sending::{Failure, Outgoing, produce_all};
 use crate::worker::voids::VoidEnd;
+use ferry_kafka::task;
 use ferry_model::name::TopicPartition;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -38,8 +39,10 @@ impl TransactionalProducer {
         &mut self,
         portions: &[VoidPortion],
     ) -> Result<Vec<(Index, VoidEnd)>, CopyError> {
+        let began_ms = task::since_boot_ms();
         let failure = match self.try_keep_free(portions).await {
             Ok(ends) => {
+                self.renew(began_ms);
                 self.fenced = 0;
                 return Ok(ends);
             }
@@ -47,11 +50,8 @@ impl TransactionalProducer {
         };
         self.note_failure(&failure)?;
         let since = Instant::now();
-        while let Err(error) = self.initialise().await {
-            if since.elapsed() > RECOVERY_LIMIT {
-                return Err(error);
-            }
-            tracing::warn!(%error, "a transaction can't be ended yet");
+        while let Err(failure) = self.initialise_again().await {
+            self.not_ended(&failure, since)?;
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
         let ends = portions.iter().map(|portion| {
