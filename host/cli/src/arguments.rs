@@ -98,10 +98,15 @@ pub(crate) enum Verb {
         #[arg(long)]
         yes: bool,
     },
-    /// Work on the copy.
+    /// Copy as one of several workers, or work on the copy.
+    #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
     Copy {
+        /// Copy as worker I of N until you are told to stop, following the source. Its partitions
+        /// follow from the plan that was applied; `ferry apply` is worker 1 while it runs.
+        #[arg(long, value_name = "I/N")]
+        worker: Option<String>,
         #[command(subcommand)]
-        verb: CopyVerb,
+        verb: Option<CopyVerb>,
     },
     /// Look at, test and measure plugins.
     Plugin {

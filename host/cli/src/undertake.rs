@@ -1,14 +1,15 @@
 //! From a project and a plan to what the steps work with.
 
 use crate::clients::connect_both;
-use crate::deciders::PluginDeciders;
 use crate::project::Project;
+use ferry_config::CopySettings;
 use ferry_engine::Engine;
 use ferry_journal::{Journal, MigrationIdentity};
 use ferry_model::identity::TopicId;
 use ferry_model::problem::{Explain as _, Problem};
+use ferry_plan::Deciders;
 use ferry_plan::PlanFile;
-use ferry_steps::Undertaking;
+use ferry_steps::{Undertaking, Workers};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -22,7 +23,7 @@ const QUIET: Duration = Duration::from_secs(2);
 pub(crate) async fn undertake(
     project: &Project,
     plan: &PlanFile,
-    deciders: PluginDeciders,
+    deciders: impl Deciders + Send + 'static,
     drain_limit: Duration,
 ) -> Result<Arc<Undertaking>, Problem> {
     let (source, target) = connect_both(project).await?;
@@ -37,10 +38,22 @@ pub(crate) async fn undertake(
         bandwidth_bytes_per_s: copy
             .bandwidth
             .map(ferry_config::Bandwidth::bytes_per_second),
+        workers: workers(copy),
+        lease: Duration::from_secs(copy.lease_seconds.max(1)),
         settling: SETTLING,
         quiet: QUIET,
         drain_limit,
     }))
+}
+
+/// How many workers the configuration wants, and for which topics.
+pub(crate) fn workers(copy: &CopySettings) -> Workers {
+    let groups = copy.groups.iter();
+    let own = groups.filter_map(|(name, group)| Some((name.clone(), group.workers?)));
+    Workers {
+        common: copy.workers,
+        groups: own.collect(),
+    }
 }
 
 /// Opens the journal, and with it takes the lock against any other process.

@@ -54,6 +54,14 @@ pub struct CopySettings {
     /// How many fillers may be written to one partition. Partitions beyond the budget get new
     /// offsets.
     pub filler_budget: u64,
+    /// How many processes copy the topics that are in no group with workers of its own. `ferry apply`
+    /// is the first; the others are `ferry copy --worker 2/N` and so on, on this host or others.
+    #[schemars(range(min = 1))]
+    pub workers: u32,
+    /// How long a worker may write after it last heard of the target, in seconds. A worker on
+    /// another host waits as long before it takes a partition over.
+    #[schemars(range(min = 1))]
+    pub lease_seconds: u64,
     /// Settings per topic group, as the topic filter formed the groups.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub groups: BTreeMap<String, TopicGroupSettings>,
@@ -66,6 +74,9 @@ pub const PADDING_BUDGET_DEFAULT: u64 = 2_000_000_000;
 /// Transactions per partition where the configuration says nothing: half an hour with round trips of
 /// 5 ms.
 pub const TRANSACTION_BUDGET_DEFAULT: u64 = 100_000;
+
+/// How long a lease lasts where the configuration says nothing, in seconds.
+pub const LEASE_SECONDS_DEFAULT: u64 = 10;
 
 /// Fillers per partition where the configuration says nothing.
 pub const FILLER_BUDGET_DEFAULT: u64 = 100_000_000;
@@ -80,6 +91,8 @@ impl Default for CopySettings {
             transaction_budget: TRANSACTION_BUDGET_DEFAULT,
             filler_key: None,
             filler_budget: FILLER_BUDGET_DEFAULT,
+            workers: 1,
+            lease_seconds: LEASE_SECONDS_DEFAULT,
             groups: BTreeMap::new(),
         }
     }
@@ -113,6 +126,9 @@ pub struct TopicGroupSettings {
     /// How many fillers may be written to one partition.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filler_budget: Option<u64>,
+    /// How many processes copy these topics and no others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workers: Option<u32>,
 }
 
 impl CopySettings {

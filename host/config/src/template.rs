@@ -44,6 +44,7 @@ copy:
   memory: 256 MiB
   # padding-budget: 2000000000    # offsets; partitions whose start lies higher get new offsets
   # transaction-budget: 100000    # per partition; those with more markers of transactions get new offsets
+  # workers: 1                    # processes that copy: ferry apply, and ferry copy --worker 2/N ...
   # filler-key: ferry-filler      # compacted topics keep their offsets: see docs/operations.md first
   # groups:                       # per topic group, as the topic filter formed them
   #   orders: {{ offsets: translate, bandwidth: 50 MiB/s }}

@@ -66,6 +66,8 @@ pub struct CopySettings {
 /// When a copy is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Until {
+    /// It is asked to stop. Until then it follows the source.
+    Stopped,
     /// Every partition has reached the end that the source had when the copy began.
     CaughtUp,
     /// Every partition has reached the end of the source, no transaction is open there, and the end

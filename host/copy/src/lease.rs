@@ -82,9 +82,28 @@ pub struct LeaseRecord {
     pub written_at_ms: i64,
     /// Whether the holder has given it up.
     pub released: bool,
+    /// Whether nobody may take the slot any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sealed: bool,
 }
 
 impl LeaseRecord {
+    /// A slot of `of` that nobody may take any more.
+    #[must_use]
+    pub fn sealed(of: u32, generation: (i64, i16), sealed_by: Holder) -> Self {
+        Self {
+            format: LEASE_FORMAT,
+            of,
+            generation,
+            holder: sealed_by,
+            duration_ms: 0,
+            request_timeout_ms: 0,
+            written_at_ms: task::now_ms(),
+            released: true,
+            sealed: true,
+        }
+    }
+
     /// How long whoever takes the slot over has to wait.
     #[must_use]
     pub fn wait(&self, gone: fn(&Holder) -> bool) -> Duration {
@@ -138,6 +157,7 @@ impl Lease {
             request_timeout_ms: ms(self.settings.request_timeout),
             written_at_ms: task::now_ms(),
             released,
+            sealed: false,
         }
     }
 }

@@ -2,10 +2,9 @@
 
 use crate::job::{copy_job, halted, run_copy};
 use crate::names::{fact, step_name};
+use crate::others::{self, Others};
 use crate::undertaking::Undertaking;
 use ferry_copy::job::{CopyReport, OffsetMode, Until};
-use ferry_copy::state::StateFile;
-use ferry_copy::storage::FileStorage;
 use ferry_engine::{
     Context, FactScope, Outcome, Readiness, Step, StepError, StepName, View, async_trait,
 };
@@ -57,28 +56,37 @@ impl CopyFigures {
     }
 }
 
-/// Copies and adds what it came to to the figures of the migration.
+/// Copies and adds what it came to to the figures of the migration. Where there are other workers it
+/// waits for them.
 pub(crate) async fn copy_and_record(
     undertaking: &Undertaking,
     context: &Context,
     until: Until,
-) -> Result<CopyReport, StepError> {
-    let job = copy_job(undertaking, context, until, |_| true)?;
-    let before = cpu_seconds();
-    let report = run_copy(context, job).await?;
-    let mut figures = context
-        .fact::<CopyFigures>(&fact(FIGURES))?
-        .unwrap_or_default();
-    figures.add(&report, cpu_seconds() - before);
-    context
-        .record(FactScope::Migration, fact(FIGURES), &figures)
-        .await?;
-    if report.cancelled {
-        return Err(StepError::Stopped);
-    }
-    match halted(&report.outcomes) {
-        Some(problem) => Err(problem.into()),
-        None => Ok(report),
+) -> Result<(), StepError> {
+    loop {
+        let job = copy_job(undertaking, context, until)?;
+        let before = cpu_seconds();
+        let report = run_copy(context, job).await?;
+        let mut figures = context
+            .fact::<CopyFigures>(&fact(FIGURES))?
+            .unwrap_or_default();
+        figures.add(&report, cpu_seconds() - before);
+        context
+            .record(FactScope::Migration, fact(FIGURES), &figures)
+            .await?;
+        if report.cancelled {
+            return Err(StepError::Stopped);
+        }
+        if let Some(problem) = halted(&report.outcomes) {
+            return Err(problem.into());
+        }
+        if undertaking.workers.count() == 1 {
+            return Ok(());
+        }
+        match others::wait(undertaking, context, until).await? {
+            Others::Done => return Ok(()),
+            Others::OwnBehind => {}
+        }
     }
 }
 
@@ -141,16 +149,7 @@ impl Step for CopyStep {
     }
 
     async fn undo(&self, _view: &View) -> Result<(), Problem> {
-        forget(&self.undertaking)
+        // What was copied goes with its topics. Nobody may be copying then.
+        others::refuse_at_work(&self.undertaking).await
     }
-}
-
-/// Forgets what was copied: the topics are about to be deleted.
-pub(crate) fn forget(undertaking: &Undertaking) -> Result<(), Problem> {
-    let failed = |error: ferry_copy::state::StateError| {
-        crate::job::copy_problem(&ferry_copy::worker::CopyError::State(error))
-    };
-    let mut state = StateFile::open(FileStorage::at(undertaking.copy_state())).map_err(failed)?;
-    state.state_mut().partitions.clear();
-    state.save().map_err(failed)
 }

@@ -2,16 +2,17 @@
 
 use crate::codes;
 use crate::names::{fact, progress_topic};
+use crate::slots::slots;
 use crate::undertaking::{TOPIC_IDS, TopicIds, Undertaking};
 use ferry_copy::job::{
     CopyJob, CopyProgress, CopyReport, CopySettings, OffsetMode, PartitionJob, PartitionOutcome,
     Until,
 };
-use ferry_copy::lease::Slot;
 use ferry_copy::partition::exact::Budget;
 use ferry_copy::storage::FileStorage;
 use ferry_copy::worker::{self, CopyError};
 use ferry_engine::{Progress, StepError, View};
+use ferry_model::name::TopicPartition;
 use ferry_model::offset::grouped;
 use ferry_model::problem::{Explain as _, Problem};
 use ferry_plan::{CopyMode, MovingTopic, Plan};
@@ -21,22 +22,42 @@ use tokio::sync::watch;
 
 /// `max.message.bytes` of a topic that sets none (Apache Kafka's default).
 const BATCH_BYTES_DEFAULT: usize = 1_048_588;
+/// The worker that `ferry apply` is.
+pub(crate) const FIRST: u32 = 1;
 /// Halted partitions that are told one by one.
 const HALTED_TOLD_MAX: usize = 20;
 
-/// The job that copies `plan`, or only those partitions that `wanted` picks by their source topic.
+/// The job of the first worker, which this process is.
 pub(crate) fn copy_job(
     undertaking: &Undertaking,
     view: &View,
     until: Until,
-    wanted: impl Fn(&ferry_model::name::TopicName) -> bool,
 ) -> Result<CopyJob, Problem> {
-    let plan = &undertaking.plan;
     let ids = view.fact::<TopicIds>(&fact(TOPIC_IDS))?.unwrap_or_default();
+    Ok(worker_job(undertaking, &ids, FIRST, until))
+}
+
+/// The job of worker `number`. `ids` are those of the topics that this migration created.
+#[must_use]
+pub fn worker_job(undertaking: &Undertaking, ids: &TopicIds, number: u32, until: Until) -> CopyJob {
+    let slots = slots(&undertaking.plan, &undertaking.workers);
+    let own = |source: &TopicPartition| slots.get(source) == Some(&number);
+    job_of(undertaking, ids, number, until, own)
+}
+
+/// The job of worker `number` for the partitions that `wanted` picks by their names at the source.
+pub(crate) fn job_of(
+    undertaking: &Undertaking,
+    ids: &TopicIds,
+    number: u32,
+    until: Until,
+    wanted: impl Fn(&TopicPartition) -> bool,
+) -> CopyJob {
+    let plan = &undertaking.plan;
     let mut partitions = Vec::new();
     for copied in plan
         .copy_partitions()
-        .filter(|copied| wanted(&copied.source.topic))
+        .filter(|copied| wanted(&copied.source))
     {
         partitions.push(PartitionJob {
             source_topic_id: copied.source_topic_id,
@@ -55,7 +76,7 @@ pub(crate) fn copy_job(
             target: copied.target,
         });
     }
-    Ok(CopyJob {
+    CopyJob {
         source: undertaking.source.clone(),
         target: undertaking.target.clone(),
         partitions,
@@ -63,14 +84,14 @@ pub(crate) fn copy_job(
             memory_bytes: undertaking.memory_bytes,
             bandwidth_bytes_per_s: undertaking.bandwidth_bytes_per_s,
             settling: undertaking.settling,
-            slot: Slot::ONLY,
-            lease: None,
-            transactional_id: format!("ferry-{}-0", plan.migration),
+            slot: undertaking.slot(number),
+            lease: Some(undertaking.lease_settings()),
+            transactional_id: undertaking.transactional_id(number),
             progress_topic: progress_topic(&plan.migration),
             state: FileStorage::at(undertaking.copy_state()),
         },
         until,
-    })
+    }
 }
 
 fn at_most(budget: u64) -> i64 {
@@ -182,6 +203,9 @@ pub fn copy_problem(error: &CopyError) -> Problem {
             }
             problem
         }
+        CopyError::Sealed { .. } => Problem::new(codes::COPY_FAILED, error.to_string())
+            .cause("the source was drained, and nothing more is to be copied?")
+            .next("ferry status"),
         CopyError::OtherCount { of, .. } => Problem::new(codes::COPY_FAILED, error.to_string())
             .cause("the number of workers was changed while some were running?")
             .next(format!(

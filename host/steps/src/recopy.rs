@@ -4,21 +4,20 @@
 //! copying its topic again.
 
 use crate::codes;
-use crate::job::{copy_job, halted, run_copy};
+use crate::job::{FIRST, halted, job_of, run_copy};
 use crate::names::{effect, fact};
+use crate::others;
 use crate::topics::{DELETE_TOPIC, await_leaders, existing, new_topic};
 use crate::undertaking::{TOPIC_IDS, TopicIds, Undertaking};
-use ferry_copy::job::Until;
+use ferry_copy::job::{CopyJob, Until};
 use ferry_copy::recopy::forget_topic;
-use ferry_copy::state::StateFile;
-use ferry_copy::storage::FileStorage;
 use ferry_engine::{
     Context, Effect, Effected, FactScope, Outcome, Past, Readiness, Step, StepError, StepName,
     View, async_trait,
 };
 use ferry_kafka::ErrorCode;
 use ferry_kafka::admin::topics::Mode;
-use ferry_model::name::TopicName;
+use ferry_model::name::{TopicName, TopicPartition};
 use ferry_model::problem::{Explain, Problem};
 use ferry_plan::{Creation, MovingTopic};
 use serde_json::json;
@@ -71,6 +70,21 @@ impl RecopyStep {
             topic,
             name,
         })
+    }
+
+    /// The job that copies the topic; whoever copied it before does not work now.
+    fn job(&self, context: &Context) -> Result<CopyJob, Problem> {
+        let ids = context
+            .fact::<TopicIds>(&fact(TOPIC_IDS))?
+            .unwrap_or_default();
+        let wanted = |partition: &TopicPartition| partition.topic == self.topic;
+        Ok(job_of(
+            &self.undertaking,
+            &ids,
+            FIRST,
+            Until::CaughtUp,
+            wanted,
+        ))
     }
 
     fn moving(&self) -> Result<(usize, &MovingTopic), Problem> {
@@ -219,18 +233,17 @@ impl Step for RecopyStep {
 
     async fn run(&self, context: &Context) -> Result<Outcome, StepError> {
         let target = self.moving()?.1.target.clone();
+        others::refuse_at_work(&self.undertaking).await?;
         self.delete(context, &target).await?;
-        let topic = self.topic.clone();
-        let wanted = move |name: &TopicName| *name == topic;
         // Forgotten between deleting and creating: nothing of it is at the target now.
-        let job = copy_job(&self.undertaking, context, Until::CaughtUp, &wanted)?;
+        let job = self.job(context)?;
         if context.past(&effect("topic", target.as_str())?) == Past::Never {
             forget_topic(&job, &target)
                 .await
                 .map_err(|error| crate::job::copy_problem(&error))?;
         }
         self.create(context).await?;
-        let job = copy_job(&self.undertaking, context, Until::CaughtUp, &wanted)?;
+        let job = self.job(context)?;
         let report = run_copy(context, job).await?;
         if report.cancelled {
             return Err(StepError::Stopped);
@@ -242,9 +255,6 @@ impl Step for RecopyStep {
     }
 
     async fn verify(&self, _view: &View) -> Result<(), Problem> {
-        let state = StateFile::open(FileStorage::at(self.undertaking.copy_state()));
-        state
-            .map(|_| ())
-            .map_err(|error| crate::job::copy_problem(&ferry_copy::worker::CopyError::State(error)))
+        Ok(())
     }
 }

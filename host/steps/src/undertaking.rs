@@ -1,5 +1,7 @@
 //! What every step of one migration works with.
 
+use crate::slots::Workers;
+use ferry_copy::lease::{LeaseSettings, Slot};
 use ferry_kafka::Client;
 use ferry_model::identity::TopicId;
 use ferry_model::name::TopicName;
@@ -28,6 +30,10 @@ pub struct Undertaking {
     pub memory_bytes: usize,
     /// Bytes a second that may be read from the source; none for no limit.
     pub bandwidth_bytes_per_s: Option<u64>,
+    /// Who copies what.
+    pub workers: Workers,
+    /// How long a worker may write after it last heard of the target.
+    pub lease: Duration,
     /// How long the end of a target partition must stand still before it is trusted.
     pub settling: Duration,
     /// How long the source must be quiet at the end.
@@ -37,7 +43,7 @@ pub struct Undertaking {
 }
 
 /// The ids of the topics that this migration created, by name at the target.
-pub(crate) type TopicIds = BTreeMap<TopicName, TopicId>;
+pub type TopicIds = BTreeMap<TopicName, TopicId>;
 
 /// The key of the fact that holds [`TopicIds`].
 pub(crate) const TOPIC_IDS: &str = "topics/ids";
@@ -47,6 +53,32 @@ impl Undertaking {
     #[must_use]
     pub fn copy_state(&self) -> PathBuf {
         self.directory.join("copy.json")
+    }
+
+    /// The transactional id of worker `number`.
+    #[must_use]
+    pub fn transactional_id(&self, number: u32) -> String {
+        format!("ferry-{}-{number}", self.plan.migration)
+    }
+
+    /// Worker `number` of all.
+    #[must_use]
+    pub fn slot(&self, number: u32) -> Slot {
+        Slot {
+            number,
+            of: self.workers.count(),
+        }
+    }
+
+    /// How leases are held.
+    #[must_use]
+    pub fn lease_settings(&self) -> LeaseSettings {
+        LeaseSettings {
+            holder: crate::holder::this_process(),
+            duration: self.lease,
+            request_timeout: self.target.settings().request_timeout,
+            gone: crate::holder::is_gone,
+        }
     }
 
     /// The file with the results of the last verification.

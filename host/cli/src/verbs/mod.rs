@@ -12,6 +12,7 @@ mod report;
 mod rollback;
 mod status;
 mod verify;
+mod worker;
 
 use crate::arguments::{Arguments, CopyVerb, Verb};
 use crate::exit::Exit;
@@ -42,8 +43,18 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Problem> {
         Verb::Report { save } => report::run(&project()?, &save),
         Verb::Rollback { dry_run, yes } => rollback::run(&project()?, dry_run, yes, form).await,
         Verb::Copy {
-            verb: CopyVerb::Recopy { topic, yes },
+            worker: Some(worker),
+            ..
+        } => worker::run(&project()?, &worker).await,
+        Verb::Copy {
+            verb: Some(CopyVerb::Recopy { topic, yes }),
+            ..
         } => recopy::run(&project()?, &topic, yes).await,
+        Verb::Copy { .. } => Err(Problem::new(
+            crate::codes::NO_SUCH_PART,
+            "ferry copy needs --worker I/N or a verb of its own",
+        )
+        .next("ferry copy --help")),
         Verb::Plugin { verb } => plugin::run(verb, form),
         Verb::Explain { code } => explain::run(&code),
         Verb::Schema => {

@@ -58,6 +58,10 @@ async fn try_take(
     refuse_other_counts(job, settings, &table)?;
     let key = worker_key(slot.number, "lease");
     let previous: Option<LeaseRecord> = table.read(&key).map_err(|error| unreadable(job, error))?;
+    if let Some(sealed) = previous.as_ref().filter(|previous| previous.sealed) {
+        let by = sealed.holder.clone();
+        return Err(CopyError::Sealed { by });
+    }
     let wait = previous.map_or(Duration::ZERO, |previous| previous.wait(settings.gone));
     if !wait.is_zero() && !made(Bug::TakesLeasesEarly) {
         tracing::info!(%slot, wait_s = wait.as_secs_f64(), "an earlier lease has to run out first");

@@ -25,10 +25,10 @@ mod transaction;
 mod voids;
 
 use crate::job::{CopyJob, CopyProgress, CopyReport, Until};
-use crate::lease::{Lease, Slot};
+use crate::lease::{Holder, Lease, Slot};
 use crate::state::StateError;
-pub(crate) use cluster::log_ends_of;
 pub use cluster::{SourceRange, ends_of};
+pub(crate) use cluster::{log_ends as log_ends_of_all, log_ends_of};
 use event::Event;
 use ferry_kafka::error::KafkaError;
 use ferry_model::identity::BrokerId;
@@ -90,6 +90,12 @@ pub enum CopyError {
         topic: String,
         /// Why.
         reason: String,
+    },
+    /// The slot was taken away for good: the copy is complete.
+    #[error("the copy was sealed by process {} of {}", .by.process_id, .by.host)]
+    Sealed {
+        /// The process that sealed it.
+        by: Holder,
     },
     /// There are workers that count differently, so that two might copy the same partition.
     #[error("worker {slot} was started while {holder} works as one of {of}")]
@@ -289,6 +295,7 @@ impl Worker {
 
     fn done(&mut self) -> Result<bool, CopyError> {
         match self.job.until {
+            Until::Stopped => Ok(false),
             Until::CaughtUp => Ok(self
                 .partitions
                 .iter()

@@ -22,10 +22,17 @@ use ferry_model::name::TopicPartition;
 use kafka_protocol::messages::ProduceResponse;
 use kafka_protocol::messages::produce_response::PartitionProduceResponse;
 use std::collections::HashMap;
+use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// How long the broker may wait for its followers.
-pub(crate) const TIMEOUT_MS: i32 = 30_000;
+/// The longest that a broker may wait for its followers.
+const TIMEOUT_MAX: Duration = Duration::from_secs(30);
+
+/// How long a broker of the target may wait for its followers: no longer than its answer is awaited.
+pub(crate) fn timeout_ms(target: &Client) -> i32 {
+    let timeout = target.settings().request_timeout.min(TIMEOUT_MAX);
+    i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX)
+}
 
 /// One batch to send.
 #[derive(Debug)]
@@ -99,7 +106,7 @@ async fn send(
         });
         batches.push((entry.partition, batch));
     }
-    let request = produce_request(batches, None);
+    let request = produce_request(batches, None, timeout_ms(target));
     let pending = match target.connection(broker, Lane::Produce(0)).await {
         Ok(connection) => {
             if let Some(gate) = gate {
@@ -165,6 +172,7 @@ pub(crate) fn split(
 pub(crate) fn produce_request(
     batches: Vec<(TopicPartition, SplitBatch)>,
     transactional_id: Option<&str>,
+    timeout_ms: i32,
 ) -> ProduceBatches {
     let mut topics: Vec<(String, Vec<(i32, SplitBatch)>)> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
@@ -179,7 +187,7 @@ pub(crate) fn produce_request(
     ProduceBatches {
         transactional_id: transactional_id.map(str::to_owned),
         acks: -1,
-        timeout_ms: TIMEOUT_MS,
+        timeout_ms,
         topics,
     }
 }

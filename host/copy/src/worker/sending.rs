@@ -1,10 +1,11 @@
 //! Sending the batches of one transaction to all leaders at once.
 
 use super::event::Index;
-use super::produce::{by_partition, produce_request, refused_for_good, split};
+use super::produce::{by_partition, produce_request, refused_for_good, split, timeout_ms};
 use crate::append::Append;
 use crate::batch::rewrite::{Producer, sequence_at};
 use crate::halt::Halt;
+use crate::lease::Holder;
 use ferry_kafka::client::Client;
 use ferry_kafka::connection::Pending;
 use ferry_kafka::error_code::ErrorCode;
@@ -26,8 +27,8 @@ pub(crate) enum Failure {
     Refused(Index, Halt),
     /// Another producer has taken over, or the coordinator lost patience.
     Fenced,
-    /// The lease on the slot is somebody else's.
-    TakenOver,
+    /// The lease on the slot is somebody else's; who, where the slot was sealed.
+    TakenOver(Option<Holder>),
     /// Anything that may pass.
     Unknown(String),
 }
@@ -37,7 +38,7 @@ impl std::fmt::Display for Failure {
         match self {
             Self::Refused(_, halt) => write!(f, "a partition was refused: {halt:?}"),
             Self::Fenced => f.write_str("another producer has taken over the transactional id"),
-            Self::TakenOver => f.write_str("another worker has taken over the slot"),
+            Self::TakenOver(_) => f.write_str("another worker has taken over the slot"),
             Self::Unknown(reason) => f.write_str(reason),
         }
     }
@@ -149,7 +150,7 @@ impl<'a> Stream<'a> {
                 self.rest.push_back((out, next + 1));
             }
         }
-        let request = produce_request(batches, Some(transactional_id));
+        let request = produce_request(batches, Some(transactional_id), timeout_ms(target));
         let unknown = |error: ferry_kafka::error::KafkaError| Failure::Unknown(error.to_string());
         let connection = target
             .connection(self.broker, Lane::Produce(1))

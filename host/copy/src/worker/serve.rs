@@ -416,7 +416,7 @@ impl Worker {
         if behind.is_empty() {
             // Until the ends that were there at the beginning are reached there is no need to wait
             // for more.
-            let waits = matches!(self.job.until, Until::Drained { .. });
+            let waits = !matches!(self.job.until, Until::CaughtUp);
             if waits { at_end } else { Vec::new() }
         } else {
             behind

@@ -11,7 +11,7 @@ use super::CopyError;
 use super::cluster;
 use super::event::{Index, TransactionEnd};
 use super::predicted::PredictedEnds;
-use super::produce::{by_partition, produce_request, refused_for_good, split};
+use super::produce::{by_partition, produce_request, refused_for_good, split, timeout_ms};
 use super::sending::{Failure, Outgoing, produce_all};
 use crate::batch::rewrite::Producer;
 use crate::halt::Halt;
@@ -168,9 +168,10 @@ impl TransactionalProducer {
         };
         match read.await {
             Ok(Some(found)) if found.generation == generation => Ok(producer),
-            Ok(_) => {
+            Ok(found) => {
                 self.producer = None;
-                Err(Failure::TakenOver)
+                let sealed = found.filter(|found| found.sealed);
+                Err(Failure::TakenOver(sealed.map(|found| found.holder)))
             }
             Err(failure) => {
                 self.producer = None;
@@ -454,7 +455,8 @@ impl TransactionalProducer {
             .connection(leader.broker, Lane::Produce(1))
             .await
             .map_err(unknown)?;
-        let request = produce_request(vec![(self.progress.clone(), batch)], Some(&self.id));
+        let batches = vec![(self.progress.clone(), batch)];
+        let request = produce_request(batches, Some(&self.id), timeout_ms(&self.target));
         let answers = by_partition(connection.call(&request).await.map_err(unknown)?);
         let code = answers
             .values()
@@ -526,7 +528,10 @@ impl TransactionalProducer {
     fn note_failure(&mut self, failure: &Failure) -> Result<(), CopyError> {
         self.producer = None;
         self.fenced += u32::from(matches!(failure, Failure::Fenced));
-        if self.fenced >= FENCED_MAX || matches!(failure, Failure::TakenOver) {
+        if let Failure::TakenOver(Some(by)) = failure {
+            return Err(CopyError::Sealed { by: by.clone() });
+        }
+        if self.fenced >= FENCED_MAX || matches!(failure, Failure::TakenOver(_)) {
             let transactional_id = self.id.clone();
             return Err(CopyError::Fenced { transactional_id });
         }
