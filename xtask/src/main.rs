@@ -3,6 +3,7 @@
 
 mod bench;
 mod build;
+mod chaos;
 mod check;
 mod demo;
 mod kafka_jars;
@@ -21,6 +22,8 @@ const USAGE: &str = "usage: cargo xtask VERB
 verbs:
   bench [ARGUMENT..]      measures the copy on this machine
   build                   builds the plugins and the binary
+  chaos [ARGUMENT..]      kills and stops workers that copy between real clusters:
+                          kills --kills N --records M, or stops --stops N --records M
   demo [--stay]           runs a whole migration between two real clusters; with --stay both go on
                           until Ctrl-C, so that you can look around
   check                   formatting, lints, documentation, structure
@@ -48,6 +51,7 @@ fn run(arguments: &[String]) -> Result<()> {
     match verb.as_str() {
         "bench" => bench::bench(rest),
         "build" => build::build(),
+        "chaos" => chaos::chaos(rest),
         "check" => check::check(),
         "kafka-jars" => kafka_jars::fetch(rest),
         "plugins" => plugins::build_all().map(drop),

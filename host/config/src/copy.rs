@@ -54,6 +54,11 @@ pub struct CopySettings {
     /// How many fillers may be written to one partition. Partitions beyond the budget get new
     /// offsets.
     pub filler_budget: u64,
+    /// How many replicas new topics get at the target, as far as it has brokers. As many as at the
+    /// source unless told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub replication_factor: Option<i16>,
     /// How many processes copy the topics that are in no group with workers of its own. `ferry apply`
     /// is the first; the others are `ferry copy --worker 2/N` and so on, on this host or others.
     #[schemars(range(min = 1))]
@@ -91,6 +96,7 @@ impl Default for CopySettings {
             transaction_budget: TRANSACTION_BUDGET_DEFAULT,
             filler_key: None,
             filler_budget: FILLER_BUDGET_DEFAULT,
+            replication_factor: None,
             workers: 1,
             lease_seconds: LEASE_SECONDS_DEFAULT,
             groups: BTreeMap::new(),

@@ -140,6 +140,27 @@ pub struct PartitionOutcome {
     pub halted: Option<Halt>,
 }
 
+impl CopyReport {
+    /// The report of a copy of `partitions` that was asked to stop before anything was known of them.
+    pub(crate) fn not_begun(partitions: &[PartitionJob]) -> Self {
+        let outcome = |partition: &PartitionJob| PartitionOutcome {
+            source: partition.source.clone(),
+            target: partition.target.clone(),
+            mode: partition.mode.clone(),
+            copied_to: 0,
+            halted: None,
+        };
+        Self {
+            progress: CopyProgress {
+                partitions: partitions.len(),
+                ..CopyProgress::default()
+            },
+            outcomes: partitions.iter().map(outcome).collect(),
+            cancelled: true,
+        }
+    }
+}
+
 /// How a copy ended.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CopyReport {

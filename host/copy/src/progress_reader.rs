@@ -57,8 +57,39 @@ pub async fn read_progress(
         }
         if position.is_none_or(|now| now <= from) {
             // The last stable offset lies before the end: a transaction is being ended.
-            give_up(began, partition, "a transaction is open on it").await?;
+            if began.elapsed() >= LIMIT {
+                return Err(blocked(target, partition).await);
+            }
+            tokio::time::sleep(AGAIN_AFTER).await;
         }
+    }
+}
+
+/// What is told where a transaction stays open for longer than any may: one that the coordinator has
+/// forgotten, which is told apart from others by its producer.
+async fn blocked(target: &Client, partition: &TopicPartition) -> CopyError {
+    let described = target
+        .admin()
+        .describe_producers(std::slice::from_ref(partition))
+        .await;
+    let producers = described
+        .into_values()
+        .find_map(Result::ok)
+        .unwrap_or_default();
+    let open = producers
+        .iter()
+        .filter_map(|producer| Some((producer.transaction_start_offset?, producer.producer_id)))
+        .min();
+    match open {
+        Some((offset, producer_id)) => CopyError::ProgressBlocked {
+            partition: partition.clone(),
+            producer_id,
+            offset,
+        },
+        None => CopyError::ProgressUnreadable {
+            topic: partition.topic.to_string(),
+            reason: "a transaction is open on it".to_owned(),
+        },
     }
 }
 

@@ -24,9 +24,11 @@ pub(crate) fn final_settings(
     topic: &TopicFacts,
     version: TargetVersion,
     target_brokers: usize,
+    wanted_replicas: Option<i16>,
 ) -> TargetSettings {
     let mut notes = Vec::new();
-    let replication_factor = replication_factor(topic, version, target_brokers, &mut notes);
+    let wanted = wanted_replicas.unwrap_or(topic.replication_factor).max(1);
+    let replication_factor = replication_factor(wanted, version, target_brokers, &mut notes);
     let mut configs = BTreeMap::new();
     for (key, value) in &topic.configs {
         match version.refusal(key) {
@@ -48,24 +50,23 @@ pub(crate) fn final_settings(
 }
 
 fn replication_factor(
-    topic: &TopicFacts,
+    wanted: i16,
     version: TargetVersion,
     target_brokers: usize,
     notes: &mut Vec<String>,
 ) -> i16 {
-    let source = topic.replication_factor.max(1);
     let target = if version.profile() == Profile::ConfluentCloud {
         CONFLUENT_CLOUD_REPLICATION_FACTOR
     } else {
-        source.min(i16::try_from(target_brokers.max(1)).unwrap_or(i16::MAX))
+        wanted.min(i16::try_from(target_brokers.max(1)).unwrap_or(i16::MAX))
     };
-    if target < source {
+    if target < wanted {
         notes.push(format!(
-            "replication factor {target} instead of {source}: the target has {target_brokers} brokers"
+            "replication factor {target} instead of {wanted}: the target has {target_brokers} brokers"
         ));
-    } else if target > source {
+    } else if target > wanted {
         notes.push(format!(
-            "replication factor {target} instead of {source}: the target has no other"
+            "replication factor {target} instead of {wanted}: the target has no other"
         ));
     }
     target
@@ -288,7 +289,7 @@ mod tests {
             ],
             0,
         );
-        let settings = final_settings(&topic, apache("4.3"), 1);
+        let settings = final_settings(&topic, apache("4.3"), 1, None);
         assert_eq!(
             settings.configs,
             map(&[
@@ -301,7 +302,9 @@ mod tests {
         );
         assert_eq!(settings.replication_factor, 1);
         assert_eq!(settings.notes.len(), 6, "{:#?}", settings.notes);
-        let old = final_settings(&topic, apache("3.5"), 3);
+        let old = final_settings(&topic, apache("3.5"), 3, None);
+        let more = final_settings(&topic, apache("3.5"), 9, Some(5));
+        assert_eq!(more.replication_factor, 5);
         assert_eq!(old.replication_factor, 3);
         assert_eq!(old.configs["segment.bytes"], "16384");
         assert_eq!(old.configs["message.timestamp.difference.max.ms"], "5000");
@@ -362,7 +365,7 @@ mod tests {
     fn room_is_made_for_batches_larger_than_the_target_would_take() {
         let during = |largest, configs: &[(&str, &str)]| {
             let topic = topic(configs, largest);
-            let settings = final_settings(&topic, apache("4.3"), 3);
+            let settings = final_settings(&topic, apache("4.3"), 3, None);
             copy_settings(
                 &topic,
                 &settings.configs,

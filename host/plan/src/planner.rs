@@ -389,7 +389,12 @@ impl<'p> Draft<'p> {
                 Creation::Use { id: existing.id },
             ),
             existing => (
-                final_settings(facts, version, target.brokers.len()),
+                final_settings(
+                    facts,
+                    version,
+                    target.brokers.len(),
+                    self.configuration.copy.replication_factor,
+                ),
                 existing.map_or(Creation::Create, |existing| Creation::Ours {
                     id: existing.id,
                 }),

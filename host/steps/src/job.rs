@@ -203,6 +203,15 @@ pub fn copy_problem(error: &CopyError) -> Problem {
             }
             problem
         }
+        CopyError::ProgressBlocked {
+            partition, offset, ..
+        } => Problem::new(codes::COPY_FAILED, error.to_string())
+            .cause("the coordinator has forgotten it after a broker was lost (KIP-664)?")
+            .next(format!(
+                "kafka-transactions.sh --bootstrap-server TARGET abort --topic {} --partition {} \
+                 --start-offset {offset}, then  ferry apply  again",
+                partition.topic, partition.partition
+            )),
         CopyError::Sealed { .. } => Problem::new(codes::COPY_FAILED, error.to_string())
             .cause("the source was drained, and nothing more is to be copied?")
             .next("ferry status"),

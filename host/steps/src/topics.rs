@@ -20,6 +20,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// Replicas of the progress topic, where the target has as many brokers.
+const PROGRESS_REPLICAS: i16 = 3;
 /// Topics that are created by one request, and journaled together.
 const TOPICS_AT_ONCE: usize = 50;
 /// How long a created topic may take to have leaders for all of its partitions.
@@ -52,11 +54,14 @@ impl TopicsStep {
             .filter(|(_, moving)| creates(moving))
             .map(|(topic, moving)| new_topic(topic.partitions, moving))
             .collect();
+        // What every worker depends on must outlive a broker, however the topics are kept.
+        let brokers = i16::try_from(plan.target.brokers).unwrap_or(i16::MAX);
         let replication_factor = plan
             .moving_topics()
             .map(|(_, moving)| moving.replication_factor)
             .max()
-            .unwrap_or(1);
+            .unwrap_or(1)
+            .max(PROGRESS_REPLICAS.min(brokers.max(1)));
         wanted.push(NewTopic {
             name: progress_topic(&plan.migration),
             partitions: 1,

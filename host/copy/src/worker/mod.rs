@@ -32,6 +32,7 @@ pub(crate) use cluster::{log_ends as log_ends_of_all, log_ends_of};
 use event::Event;
 use ferry_kafka::error::KafkaError;
 use ferry_model::identity::BrokerId;
+use ferry_model::name::TopicPartition;
 use keeper::Keeper;
 use rate::Rate;
 use std::collections::{BTreeMap, BTreeSet};
@@ -91,6 +92,16 @@ pub enum CopyError {
         /// Why.
         reason: String,
     },
+    /// A transaction has been open on the progress topic for longer than any may.
+    #[error("producer {producer_id} has a transaction open on {partition} since offset {offset}")]
+    ProgressBlocked {
+        /// The partition.
+        partition: TopicPartition,
+        /// The producer.
+        producer_id: i64,
+        /// Where its transaction starts.
+        offset: i64,
+    },
     /// The slot was taken away for good: the copy is complete.
     #[error("the copy was sealed by process {} of {}", .by.process_id, .by.host)]
     Sealed {
@@ -141,7 +152,13 @@ pub async fn run(
     progress: watch::Sender<CopyProgress>,
     cancel: watch::Receiver<bool>,
 ) -> Result<CopyReport, CopyError> {
-    let mut worker = start::open(job, progress).await?;
+    let mut stopped = cancel.clone();
+    let (partitions, waiting) = (job.partitions.clone(), stopped.wait_for(|stopped| *stopped));
+    let mut worker = tokio::select! {
+        biased;
+        opened = start::open(job, progress) => opened?,
+        Ok(_) = waiting => return Ok(CopyReport::not_begun(&partitions)),
+    };
     let result = worker.run(cancel).await;
     worker.leave();
     let saved = worker.save_at_last(result.is_ok()).await;
