@@ -76,7 +76,11 @@ pub(crate) enum Verb {
         drain_limit: u64,
     },
     /// Show where the migration stands.
-    Status,
+    Status {
+        /// Ask both clusters how far the copy of every partition is, and who copies.
+        #[arg(long)]
+        partitions: bool,
+    },
     /// Compare everything that was copied, record by record.
     Verify {
         /// The plan file; the plan that was applied unless told.

@@ -82,6 +82,10 @@ pub struct PartitionState {
     /// Where both logs ended when the last segment at the target was closed with a marker.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed_at: Option<i64>,
+    /// Whether the target's brokers remember the producer well enough to refuse repeats of their own
+    /// accord; none where nothing was acknowledged yet in the last run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protected: Option<bool>,
     /// Why the partition stopped, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub halted: Option<Halt>,

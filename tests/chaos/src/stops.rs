@@ -22,7 +22,7 @@ pub struct Stops {
     #[arg(long, default_value_t = 5_000_000)]
     pub records: u64,
     /// Bytes a second that each worker copies, as in `migration.yaml`.
-    #[arg(long, default_value = "2 MiB/s")]
+    #[arg(long, default_value = "256 KiB/s")]
     pub bandwidth: String,
     /// What the moments follow from.
     #[arg(long, default_value_t = 1)]
@@ -48,7 +48,7 @@ pub async fn stops(options: &Stops) -> Result<()> {
     first.start()?;
     at_work.start()?;
     let mut random = fastrand::Rng::with_seed(options.seed);
-    let (mut before_taking, mut after_taking) = (0, 0);
+    let (mut before_taking, mut after_taking, mut lag) = (0, 0, 0);
     for number in 1..=options.stops {
         tokio::time::sleep(Duration::from_millis(random.u64(1_500..4_000))).await;
         at_work.signal(Signal::STOP)?;
@@ -78,11 +78,15 @@ pub async fn stops(options: &Stops) -> Result<()> {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         replacement.kill().await?;
-        if number % 5 == 0 {
-            let lag = room.lag().await?;
+        if number % 5 == 0 || number == options.stops {
+            lag = room.lag().await?;
             say(&format!("{number} times stopped and replaced, lag {lag}"));
         }
     }
+    ensure!(
+        lag > 0,
+        "the copy was over before the last stop: write more, or copy slower"
+    );
     say(&format!(
         "woken up {before_taking} times while its lease could still last, {after_taking} times \
          after it was taken over"

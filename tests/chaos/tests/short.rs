@@ -20,7 +20,7 @@ async fn a_worker_that_wakes_up_after_it_was_replaced_does_no_harm() {
     let options = Stops {
         stops: 2,
         records: 200_000,
-        bandwidth: "1 MiB/s".into(),
+        bandwidth: "256 KiB/s".into(),
         seed: 7,
     };
     stops(&options).await.expect("equal");

@@ -55,6 +55,10 @@ async fn a_migration_lives_from_plan_to_rollback_and_leaves_nothing_behind() {
     stage.stop_applications();
     run(&ferry, &apply, 0).await;
 
+    let standing = run(&ferry, &["status", "--partitions"], 0).await;
+    assert!(standing.contains("worker 1/1  stopped"), "{standing}");
+    let lines = standing.lines().filter(|line| line.ends_with("  kept"));
+    assert!(lines.count() > 10, "{standing}");
     let done = world(&ferry, "done.json").await;
     assert_eq!(done["source"], before["source"], "the source is only read");
     let again = run(&ferry, &apply, 0).await;

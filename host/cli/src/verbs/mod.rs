@@ -5,6 +5,7 @@ mod check;
 mod discover;
 mod explain;
 mod init;
+mod partitions;
 mod plan;
 mod plugin;
 mod recopy;
@@ -38,7 +39,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Problem> {
             let project = project()?;
             apply::run(&project, &plan, until.as_deref(), drain_limit, form).await
         }
-        Verb::Status => status::run(&project()?, form),
+        Verb::Status { partitions: false } => status::run(&project()?, form),
+        Verb::Status { partitions: true } => partitions::run(&project()?, form).await,
         Verb::Verify { plan } => verify::run(&project()?, plan.as_deref(), form).await,
         Verb::Report { save } => report::run(&project()?, &save),
         Verb::Rollback { dry_run, yes } => rollback::run(&project()?, dry_run, yes, form).await,

@@ -324,6 +324,14 @@ impl ExactPartition {
         }
     }
 
+    /// Whether the broker is certain to remember us for now, by the batch that it acknowledged last;
+    /// none where it has acknowledged none since the end was settled.
+    #[must_use]
+    pub fn protected(&self, remembered_since_ms: i64) -> Option<bool> {
+        self.confirmed_ms
+            .map(|confirmed| confirmed >= remembered_since_ms)
+    }
+
     /// Whether nothing is on its way to the target.
     #[must_use]
     pub fn quiet(&self) -> bool {

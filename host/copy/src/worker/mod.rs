@@ -288,6 +288,7 @@ impl Worker {
     /// Notes how far every partition has come.
     fn note_positions(&mut self) {
         self.halted_written = 0;
+        let remembered_since_ms = self.memory.since_ms();
         for tracked in &self.partitions {
             let copied_to = tracked.copied_to();
             let mark = tracked.epoch_mark();
@@ -300,6 +301,13 @@ impl Worker {
                 remembered.set_epoch_mark(mark);
             }
             remembered.halted = halted;
+            remembered.protected = match &tracked.machine {
+                Machine::Exact(machine) => machine
+                    .protected(remembered_since_ms)
+                    .or(remembered.protected),
+                // A transaction is committed once, whatever brokers remember.
+                Machine::Translated { .. } => Some(true),
+            };
         }
     }
 
