@@ -16,7 +16,7 @@ use ferry_model::name::{GroupId, TopicName, TopicPartition};
 use ferry_model::problem::Problem;
 use ferry_model::snapshot::{AclFacts, BrokerFacts, ClusterSnapshot, SNAPSHOT_FORMAT, Snapshot};
 use ferry_model::topic::{LogShape, PartitionFacts, TopicFacts};
-use ferry_plan::{Deciders, PluginIdentity};
+use ferry_plan::{CopyMode, Deciders, Plan, PluginIdentity, TopicPlan, TranslateReason, plan};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -283,4 +283,32 @@ impl Deciders for Rules {
     fn identity(&self, role: Role) -> &PluginIdentity {
         &self.identities[&role]
     }
+}
+
+/// The plan of `snapshot` under a configuration with `more` in it.
+pub(crate) fn planned(more: &str, snapshot: &Snapshot, rules: &mut Rules) -> Plan {
+    plan(&configuration(more), snapshot, rules).expect("a plan")
+}
+
+/// What becomes of topic `name`.
+pub(crate) fn of<'p>(plan: &'p Plan, name: &str) -> &'p TopicPlan {
+    plan.topics
+        .iter()
+        .find(|topic| topic.name.as_str() == name)
+        .expect("there")
+}
+
+/// The modes of the partitions of topic `name`, which moves.
+pub(crate) fn modes(plan: &Plan, name: &str) -> Vec<CopyMode> {
+    let moving = of(plan, name).moving().expect("it moves");
+    moving
+        .partitions
+        .iter()
+        .map(|partition| partition.mode)
+        .collect()
+}
+
+/// New offsets, for `reason`.
+pub(crate) fn translated(reason: TranslateReason) -> CopyMode {
+    CopyMode::Translate { reason }
 }
