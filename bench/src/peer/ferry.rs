@@ -1,6 +1,7 @@
 //! Ferry itself, with the settings of the command.
 
 use anyhow::{Result, bail};
+use ferry_copy::controls::Controls;
 use ferry_copy::job::{CopyJob, CopyProgress, CopySettings, OffsetMode, PartitionJob, Until};
 use ferry_copy::lease::Slot;
 use ferry_copy::partition::exact::Budget;
@@ -43,6 +44,7 @@ pub(super) async fn run(task: &Task) -> Result<Said> {
         target: TopicPartition::new(to.clone(), partition),
         source_topic_id: source.topic_id(&from),
         target_topic_id: target.topic_id(&to),
+        group: "other".to_owned(),
         mode: mode.clone(),
         budget: Budget::UNLIMITED,
         filler: None,
@@ -54,7 +56,7 @@ pub(super) async fn run(task: &Task) -> Result<Said> {
         target: target.clone(),
         settings: CopySettings {
             memory_bytes: MEMORY_BYTES,
-            bandwidth_bytes_per_s: None,
+            controls: Controls::default().unchanging(),
             settling: SETTLING,
             slot: Slot::ONLY,
             lease: None,

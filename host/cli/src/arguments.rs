@@ -154,6 +154,38 @@ pub(crate) enum CopyVerb {
         #[arg(long)]
         yes: bool,
     },
+    /// Change how fast the source is read. A running copy follows within a second.
+    Limit(LimitArguments),
+    /// Let a topic group rest, or all of them: nothing new is fetched, what was fetched is sent.
+    Pause {
+        /// The topic group; all of them unless told.
+        group: Option<String>,
+    },
+    /// Let a topic group go on, or all of them.
+    Resume {
+        /// The topic group; all of them unless told.
+        group: Option<String>,
+    },
+}
+
+/// What limits hold for, and which.
+#[derive(Debug, Args)]
+pub(crate) struct LimitArguments {
+    /// Only for this topic group.
+    #[arg(long, value_name = "GROUP", conflicts_with = "broker")]
+    pub(crate) group: Option<String>,
+    /// Only for this broker of the source.
+    #[arg(long, value_name = "ID")]
+    pub(crate) broker: Option<i32>,
+    /// Bytes a second, such as 50MiB/s, or none.
+    #[arg(long, value_name = "RATE")]
+    pub(crate) bandwidth: Option<String>,
+    /// Records a second, such as 10000/s, or none.
+    #[arg(long, value_name = "RATE")]
+    pub(crate) records: Option<String>,
+    /// Go back to what the configuration says: for the group or the broker, or everywhere.
+    #[arg(long, conflicts_with_all = ["bandwidth", "records"])]
+    pub(crate) reset: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -23,8 +23,13 @@ pub(crate) const NOT_STARTED: u16 = 610;
 /// A result can't be shown.
 pub(crate) const NOT_SHOWN: u16 = 611;
 
+/// There is no such topic group.
+pub(crate) const NO_SUCH_GROUP: u16 = 612;
+/// A limit on the command line is not one, or is none.
+pub(crate) const BAD_LIMIT: u16 = 613;
+
 /// Those that say that the input was bad rather than that something failed.
-pub(crate) const BAD_INPUT: [u16; 7] = [
+pub(crate) const BAD_INPUT: [u16; 9] = [
     ILLEGAL_NAME,
     OTHER_MIGRATION,
     BAD_SNAPSHOT,
@@ -32,6 +37,8 @@ pub(crate) const BAD_INPUT: [u16; 7] = [
     NO_SUCH_CODE,
     NOT_JSON,
     WRONG_PLUGIN,
+    NO_SUCH_GROUP,
+    BAD_LIMIT,
 ];
 
 #[cfg(test)]

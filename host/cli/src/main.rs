@@ -11,6 +11,7 @@
 mod arguments;
 mod clients;
 mod codes;
+mod controls;
 mod deciders;
 mod exit;
 mod interrupt;

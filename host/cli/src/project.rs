@@ -5,6 +5,7 @@ use ferry_config::Configuration;
 use ferry_journal::{Recorded, StateDirectory};
 use ferry_model::problem::{Explain as _, Problem};
 use ferry_plan::PlanFile;
+use ferry_steps::overrides::overrides_in;
 use std::path::{Path, PathBuf};
 
 /// The configuration of a migration and where its state is.
@@ -47,6 +48,11 @@ impl Project {
             );
         }
         PlanFile::load(&path).map_err(|error| error.problem())
+    }
+
+    /// The file with limits and pauses that were set by hand.
+    pub(crate) fn overrides(&self) -> PathBuf {
+        overrides_in(&self.directory())
     }
 
     /// The journal, to read; none where the migration was never started.

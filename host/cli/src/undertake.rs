@@ -1,6 +1,7 @@
 //! From a project and a plan to what the steps work with.
 
 use crate::clients::connect_both;
+use crate::controls::configured;
 use crate::project::Project;
 use ferry_config::CopySettings;
 use ferry_engine::Engine;
@@ -35,9 +36,7 @@ pub(crate) async fn undertake(
         deciders: Arc::new(Mutex::new(deciders)),
         directory: project.directory(),
         memory_bytes: usize::try_from(copy.memory.bytes()).unwrap_or(usize::MAX),
-        bandwidth_bytes_per_s: copy
-            .bandwidth
-            .map(ferry_config::Bandwidth::bytes_per_second),
+        controls: configured(copy),
         workers: workers(copy),
         lease: Duration::from_secs(copy.lease_seconds.max(1)),
         settling: SETTLING,

@@ -269,3 +269,74 @@ fn the_schema_of_the_configuration_is_json_and_knows_its_keys() {
     let schema: serde_json::Value = serde_json::from_str(&run.out).expect("JSON");
     assert!(schema["properties"]["copy"].is_object(), "{schema}");
 }
+
+/// Limits and pauses need no cluster: they are kept beside the journal for whoever copies.
+#[test]
+fn limits_and_pauses_are_kept_for_the_next_run_and_shown() {
+    let project = Project::new(
+        "plugins:\n  topics: { use: ferry/topic-filter@1, with: { groups: { orders: [\"ord*\"] } } }\n",
+    );
+    project.topics(&["ord-1", "payments"]);
+    assert_eq!(project.plan().code, Some(0));
+    std::fs::create_dir_all(project.path(".ferry/retail")).expect("a folder");
+    let plan = project.read(&project.plans()[0]);
+    project.write(".ferry/retail/plan.json", &plan);
+
+    let run = project.run(&["copy", "limit", "--bandwidth", "50MiB/s"]);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert_eq!(run.out, "set by hand:\n  all: 50 MiB/s\n");
+    assert!(
+        run.narration.contains("holds from the next run on"),
+        "{run:?}"
+    );
+    project.run(&["copy", "limit", "--group", "other", "--records", "10000/s"]);
+    project.run(&["copy", "limit", "--broker", "3", "--bandwidth", "none"]);
+    let run = project.run(&["copy", "pause", "orders"]);
+    assert_eq!(
+        run.out,
+        "set by hand:\n  all: 50 MiB/s\n  group other: 10,000 records/s\n  \
+         broker 3 of the source: no limit on bytes\n  paused: group orders\n"
+    );
+    let run = project.run(&["copy", "limit", "--reset", "--output", "json"]);
+    let shown: serde_json::Value = serde_json::from_str(&run.out).expect("JSON");
+    assert_eq!(shown["followed"], false);
+    assert_eq!(shown["overrides"]["paused-groups"][0], "orders");
+    assert!(shown["overrides"].get("all").is_none(), "{shown}");
+
+    let run = project.run(&["copy", "pause"]);
+    assert_eq!(run.out, "set by hand:\n  paused: everything\n");
+    let run = project.run(&["copy", "resume", "orders"]);
+    assert_eq!(run.out, "set by hand:\n  paused: group other\n");
+    let run = project.run(&["copy", "resume"]);
+    assert!(run.out.starts_with("nothing is set by hand"), "{run:?}");
+}
+
+#[test]
+fn a_group_that_is_not_there_and_a_limit_that_is_none_are_refused_with_what_is_right() {
+    let project = Project::new("copy: { groups: { orders: { bandwidth: 1 MiB/s } } }\n");
+    for arguments in [
+        &["copy", "pause", "order"][..],
+        &["copy", "resume", "order"],
+        &["copy", "limit", "--group", "order", "--records", "1/s"],
+    ] {
+        let run = project.run(arguments);
+        assert_eq!(run.code, Some(2), "{run:?}");
+        assert!(run.narration.contains("FERRY-E612"), "{run:?}");
+        assert!(
+            run.narration.contains("there are: orders, other"),
+            "{run:?}"
+        );
+        assert!(run.narration.contains("no plan was applied yet"), "{run:?}");
+    }
+    for (arguments, complaint) in [
+        (&["--bandwidth", "fast"][..], "as `200 MiB/s`; units: B/s"),
+        (&["--records", "1000"], "as `10000/s`"),
+        (&["--group", "orders"], "no limit is named"),
+    ] {
+        let run = project.run(&[&["copy", "limit"][..], arguments].concat());
+        assert_eq!(run.code, Some(2), "{run:?}");
+        assert!(run.narration.contains("FERRY-E613"), "{run:?}");
+        assert!(run.narration.contains(complaint), "{run:?}");
+    }
+    assert!(!project.path(".ferry").exists(), "nothing was kept");
+}

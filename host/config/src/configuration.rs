@@ -5,6 +5,7 @@ use crate::client_properties::{ClientProperties, read_limited};
 use crate::deserializer::{deserialize, nearest};
 use crate::document::{self, Node, Value, join};
 use crate::error::{ConfigError, Place, Position};
+use crate::limits::overlap;
 use crate::migration::MigrationConfig;
 use crate::placeholder::looks_like_placeholder;
 use crate::plugin::{PluginChoices, PluginReference};
@@ -95,7 +96,34 @@ impl Configuration {
                 return illegal("decisions", "a decision without an id");
             }
         }
-        Ok(())
+        self.check_hours()
+    }
+
+    /// Parts of the day have to be told from each other, and by which clock.
+    fn check_hours(&self) -> Result<(), ConfigError> {
+        let copy = &self.settings.copy;
+        let groups = copy.groups.iter();
+        let groups =
+            groups.map(|(name, group)| (format!("copy.groups.{name}.hours"), &group.hours));
+        let mut all = std::iter::once(("copy.hours".to_owned(), &copy.hours)).chain(groups);
+        let illegal = |path: &str, what: String| {
+            Err(ConfigError::IllegalValue {
+                place: self.place(path),
+                what,
+                nearest: None,
+            })
+        };
+        all.try_for_each(|(path, hours)| {
+            if let Some((one, other)) = overlap(hours) {
+                let what = format!("overlaps {one}");
+                return illegal(&format!("{path}.{other}"), what);
+            }
+            if !hours.is_empty() && copy.time_zone.is_none() {
+                let what = "by which clock? copy.time-zone is missing, such as `+01:00`";
+                return illegal(&path, what.to_owned());
+            }
+            Ok(())
+        })
     }
 
     /// The file that was read, as it was named.

@@ -1,6 +1,7 @@
 //! Settings of the copy.
 
-use crate::quantity::{Bandwidth, ByteSize};
+use crate::limits::{BrokerKey, Hours, LimitSettings, OrNone, UtcOffset};
+use crate::quantity::{Bandwidth, ByteSize, RecordRate};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -34,6 +35,18 @@ pub struct CopySettings {
     /// brokers' quotas limit the copy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bandwidth: Option<Bandwidth>,
+    /// The most records that are read from the source per second, over all topics.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub records: Option<RecordRate>,
+    /// Limits that stand in place of these two in parts of the day.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub hours: Hours,
+    /// The clock that all hours go by, as its distance from UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<UtcOffset>,
+    /// Limits on what is read from each broker of the source, within those for all.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub brokers: BTreeMap<BrokerKey, LimitSettings>,
     /// Memory for batches on their way, over all partitions.
     pub memory: ByteSize,
     /// How many offsets may be padded, over all partitions. A partition that starts at offset n
@@ -91,6 +104,10 @@ impl Default for CopySettings {
         Self {
             offsets: OffsetMode::default(),
             bandwidth: None,
+            records: None,
+            hours: Hours::new(),
+            time_zone: None,
+            brokers: BTreeMap::new(),
             memory: ByteSize::MEMORY_DEFAULT,
             padding_budget: PADDING_BUDGET_DEFAULT,
             transaction_budget: TRANSACTION_BUDGET_DEFAULT,
@@ -119,6 +136,12 @@ pub struct TopicGroupSettings {
     /// The most that is read per second for these topics, within the limit for all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bandwidth: Option<Bandwidth>,
+    /// The most records that are read per second for these topics.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub records: Option<RecordRate>,
+    /// Limits that stand in place of these two in parts of the day.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub hours: Hours,
     /// How many offsets may be padded for these topics, in place of their share of the budget for
     /// all.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -137,18 +160,36 @@ pub struct TopicGroupSettings {
     pub workers: Option<u32>,
 }
 
+/// The topic group of topics that the topic filter put in none.
+pub const OTHER_GROUP: &str = "other";
+
 impl CopySettings {
+    /// The settings of the group that a topic is in; `group` is what the topic filter said.
+    #[must_use]
+    pub fn group(&self, group: Option<&str>) -> Option<&TopicGroupSettings> {
+        self.groups.get(group.unwrap_or(OTHER_GROUP))
+    }
+
+    /// The greatest bandwidth of any hour; none where there is no limit at some hour.
+    #[must_use]
+    pub fn bandwidth_most(&self) -> Option<Bandwidth> {
+        let mut most = self.bandwidth?;
+        for settings in self.hours.values() {
+            match settings.bandwidth {
+                Some(OrNone::None) => return None,
+                Some(OrNone::Of(bandwidth)) => most = most.max(bandwidth),
+                None => {}
+            }
+        }
+        Some(most)
+    }
+
     /// The offset mode of a topic in `group`.
     #[must_use]
     pub fn offset_mode(&self, group: Option<&str>) -> OffsetMode {
-        group
-            .and_then(|group| self.groups.get(group))
+        self.group(group)
             .and_then(|settings| settings.offsets)
             .unwrap_or(self.offsets)
-    }
-
-    fn group(&self, group: Option<&str>) -> Option<&TopicGroupSettings> {
-        group.and_then(|group| self.groups.get(group))
     }
 
     /// Transactions that may be written to one partition of a topic in `group`.

@@ -1,4 +1,4 @@
-//! Quantities with their units: `200 MiB/s`, `256 MiB`.
+//! Quantities with their units: `200 MiB/s`, `256 MiB`, `10000/s`.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -41,6 +41,11 @@ const SIZE_FORM: IllegalQuantity = IllegalQuantity::Form {
 const BANDWIDTH_FORM: IllegalQuantity = IllegalQuantity::Form {
     example: "200 MiB/s",
     units: "B/s, kB/s, KiB/s, MB/s, MiB/s, GB/s, GiB/s",
+};
+
+const RECORD_RATE_FORM: IllegalQuantity = IllegalQuantity::Form {
+    example: "10000/s",
+    units: "/s",
 };
 
 fn parse_bytes(text: &str, form: IllegalQuantity) -> Result<u64, IllegalQuantity> {
@@ -119,6 +124,25 @@ impl Bandwidth {
     }
 }
 
+/// A number of records per second, written as `10000/s`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RecordRate(u64);
+
+impl RecordRate {
+    /// `records` records per second; none for 0.
+    #[must_use]
+    pub fn new(records: u64) -> Option<Self> {
+        (records > 0).then_some(Self(records))
+    }
+
+    /// Records per second.
+    #[must_use]
+    pub fn records_per_second(self) -> u64 {
+        self.0
+    }
+}
+
 impl TryFrom<String> for ByteSize {
     type Error = IllegalQuantity;
     fn try_from(text: String) -> Result<Self, IllegalQuantity> {
@@ -134,6 +158,22 @@ impl TryFrom<String> for Bandwidth {
     }
 }
 
+impl TryFrom<String> for RecordRate {
+    type Error = IllegalQuantity;
+    fn try_from(text: String) -> Result<Self, IllegalQuantity> {
+        let number = text
+            .trim()
+            .strip_suffix("/s")
+            .ok_or(RECORD_RATE_FORM)?
+            .trim();
+        if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(RECORD_RATE_FORM);
+        }
+        let records = number.parse().map_err(|_| IllegalQuantity::TooLarge)?;
+        Self::new(records).ok_or(IllegalQuantity::Nothing)
+    }
+}
+
 impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&print_bytes(self.0))
@@ -143,6 +183,18 @@ impl fmt::Display for ByteSize {
 impl fmt::Display for Bandwidth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&format!("{}/s", print_bytes(self.0)))
+    }
+}
+
+impl fmt::Display for RecordRate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{}/s", self.0))
+    }
+}
+
+impl From<RecordRate> for String {
+    fn from(rate: RecordRate) -> Self {
+        rate.to_string()
     }
 }
 
@@ -188,6 +240,21 @@ impl JsonSchema for Bandwidth {
     }
 }
 
+impl JsonSchema for RecordRate {
+    fn schema_name() -> Cow<'static, str> {
+        "RecordRate".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "description": "A number of records per second, written as `10000/s`.",
+            "pattern": "^\\s*[0-9]+\\s*/s\\s*$",
+            "examples": ["10000/s"],
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,6 +268,24 @@ mod tests {
         let bandwidth = Bandwidth::try_from("200 MiB/s".to_owned()).expect("legal");
         assert_eq!(bandwidth.bytes_per_second(), 209_715_200);
         assert_eq!(bandwidth.to_string(), "200 MiB/s");
+    }
+
+    #[test]
+    fn rates_of_records_are_whole_numbers_a_second() {
+        let rate = |text: &str| RecordRate::try_from(text.to_owned());
+        assert_eq!(
+            rate("10000/s").map(|rate| rate.to_string()),
+            Ok("10000/s".to_owned())
+        );
+        assert_eq!(rate(" 5 /s").map(RecordRate::records_per_second), Ok(5));
+        assert_eq!(rate("10000"), Err(RECORD_RATE_FORM));
+        assert_eq!(rate("10k/s"), Err(RECORD_RATE_FORM));
+        assert_eq!(rate("/s"), Err(RECORD_RATE_FORM));
+        assert_eq!(rate("0/s"), Err(IllegalQuantity::Nothing));
+        assert_eq!(
+            rate("99999999999999999999/s"),
+            Err(IllegalQuantity::TooLarge)
+        );
     }
 
     #[test]

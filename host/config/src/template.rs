@@ -41,6 +41,9 @@ plugins:
 copy:
   offsets: preserve               # or translate
   # bandwidth: 200 MiB/s          # over all topics; without it only quotas limit the copy
+  # hours: {{ "08:00-18:00": {{ bandwidth: 50 MiB/s }} }}      # what is different when
+  # time-zone: "+01:00"           # the clock that hours go by
+  # brokers: {{ each: {{ bandwidth: 60 MiB/s }} }}             # of the source
   memory: 256 MiB
   # padding-budget: 2000000000    # offsets; partitions whose start lies higher get new offsets
   # transaction-budget: 100000    # per partition; those with more markers of transactions get new offsets

@@ -58,8 +58,9 @@ fn an_unknown_key_without_a_near_one_lists_the_valid_keys() {
     assert_eq!(
         with("copy:\n  threads: 4\n"),
         "error[FERRY-E042]: migration.yaml:7: copy.threads: unknown key\n  \
-         valid here: offsets, bandwidth, memory, padding-budget, transaction-budget, filler-key, \
-         filler-budget, replication-factor, workers, lease-seconds, groups\n  \
+         valid here: offsets, bandwidth, records, hours, time-zone, brokers, memory, padding-budget, \
+         transaction-budget, filler-key, filler-budget, replication-factor, workers, lease-seconds, \
+         groups\n  \
          where   line 7, column 3"
     );
 }
@@ -209,6 +210,59 @@ fn illegal_values_say_what_is_legal() {
         problem(text.as_bytes())
             .contains("migration.yaml:5: target.profile: must be `apache-kafka` or")
     );
+}
+
+#[test]
+fn limits_by_the_hour_and_by_the_broker_are_checked_where_they_stand() {
+    let right = "copy:\n  time-zone: \"+01:00\"\n  hours:\n    08:00-18:00: { bandwidth: 50 MiB/s }\n    \
+                 18:00-08:00: { bandwidth: none, records: 9/s }\n  \
+                 brokers: { each: { bandwidth: 9 MiB/s }, 3: { bandwidth: none } }\n";
+    let read = read(format!("{RIGHT}{right}").as_bytes()).expect("right");
+    assert_eq!(read.settings.copy.hours.len(), 2);
+    assert_eq!(read.settings.copy.brokers.len(), 2);
+    assert_eq!(
+        with("copy:\n  time-zone: UTC\n  hours:\n    08:00-18:00: {}\n    17:00-19:00: {}\n"),
+        "error[FERRY-E009]: migration.yaml:10: copy.hours.17:00-19:00: overlaps 08:00-18:00\n  \
+         where   line 10, column 18"
+    );
+    assert!(
+        with("copy:\n  groups:\n    a:\n      hours: { 08:00-18:00: { records: 1/s } }\n")
+            .contains("migration.yaml:9: copy.groups.a.hours: by which clock? copy.time-zone is")
+    );
+    for (line, complaint) in [
+        (
+            "hours: { 8-18: {} }",
+            "copy.hours.8-18: must be two different times of day",
+        ),
+        (
+            "time-zone: CET",
+            "copy.time-zone: must be the distance from UTC, as `+01:00`",
+        ),
+        (
+            "brokers: { all: {} }",
+            "copy.brokers.all: must be the id of a broker, or `each`",
+        ),
+        (
+            "brokers: { each: { bandwith: none } }",
+            "copy.brokers.each.bandwith: unknown key",
+        ),
+        (
+            "brokers: { each: { bandwidth: no } }",
+            "copy.brokers.each.bandwidth: must be a whole number with a unit",
+        ),
+        (
+            "records: 1000",
+            "copy.records: expected text, found a number",
+        ),
+        (
+            "records: 1000 MiB/s",
+            "copy.records: must be a whole number with a unit, as `10000/s`",
+        ),
+    ] {
+        let text = with(&format!("copy:\n  {line}\n"));
+        assert!(text.contains("migration.yaml:7: "), "{text}");
+        assert!(text.contains(complaint), "{text}");
+    }
 }
 
 #[test]

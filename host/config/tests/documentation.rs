@@ -66,7 +66,8 @@ fn the_schema_refuses_what_the_reader_refuses() {
     let right = serde_json::json!({
         "migration": "m", "source": { "bootstrap.servers": "a" }, "target": { "profile": "confluent-cloud" },
         "plugins": { "topics": { "use": "ferry/topic-filter@1", "with": { "any": ["thing"] } } },
-        "copy": { "offsets": "translate", "bandwidth": "200 MiB/s", "groups": { "orders": { "offsets": "preserve" } } },
+        "copy": { "offsets": "translate", "bandwidth": "200 MiB/s", "records": "10000/s", "time-zone": "+01:00",
+            "hours": { "08:00-18:00": { "bandwidth": "none" } }, "brokers": { "each": { "records": "9/s" } }, "groups": { "orders": { "offsets": "preserve" } } },
     });
     assert!(validator.is_valid(&right));
     for (pointer, value) in [
@@ -75,6 +76,13 @@ fn the_schema_refuses_what_the_reader_refuses() {
         ("/target/profile", serde_json::json!("cloud")),
         ("/plugins/topics/use", serde_json::json!("topic filter")),
         ("/copy/bandwidth", serde_json::json!("fast")),
+        ("/copy/records", serde_json::json!("10000")),
+        ("/copy/time-zone", serde_json::json!("CET")),
+        (
+            "/copy/hours/08:00-18:00/bandwidth",
+            serde_json::json!("fast"),
+        ),
+        ("/copy/brokers", serde_json::json!({ "all": {} })),
         ("/copy/groups/orders", serde_json::json!({ "threads": 1 })),
     ] {
         let mut wrong = right.clone();

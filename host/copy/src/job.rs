@@ -1,5 +1,6 @@
 //! What is to be copied, and how it went.
 
+use crate::controls::{Controls, Limit};
 use crate::halt::Halt;
 use crate::lease::{LeaseSettings, Slot};
 use crate::partition::exact::Budget;
@@ -9,6 +10,7 @@ use ferry_model::identity::TopicId;
 use ferry_model::name::{TopicName, TopicPartition};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// How the offsets of one partition are treated.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +32,8 @@ pub struct PartitionJob {
     pub source_topic_id: Option<TopicId>,
     /// The id of the target topic when it was created, where brokers have ids.
     pub target_topic_id: Option<TopicId>,
+    /// The topic group that it is limited, paused and counted with.
+    pub group: String,
     /// How its offsets are treated.
     pub mode: OffsetMode,
     /// What may be spent so that offsets are kept.
@@ -45,8 +49,8 @@ pub struct PartitionJob {
 pub struct CopySettings {
     /// Bytes of batches that may be in memory at once.
     pub memory_bytes: usize,
-    /// Bytes a second that may be fetched; none for no limit.
-    pub bandwidth_bytes_per_s: Option<u64>,
+    /// How fast the source is read and which topic groups rest: followed while the copy runs.
+    pub controls: watch::Receiver<Controls>,
     /// How long the end of a target partition must stand still before it is trusted, after a run
     /// that may have left requests with the brokers.
     pub settling: Duration,
@@ -123,6 +127,37 @@ pub struct CopyProgress {
     pub appending: Duration,
     /// How long brokers have throttled this client.
     pub throttled: Duration,
+    /// Every topic group, by name.
+    pub groups: Vec<GroupProgress>,
+}
+
+/// How far the copy of one topic group has come.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GroupProgress {
+    /// The group.
+    pub name: String,
+    /// Whether it rests: nothing new of it is fetched.
+    pub paused: bool,
+    /// The limit that holds for it now, besides that for all.
+    pub limit: Limit,
+    /// Its partitions.
+    pub partitions: usize,
+    /// Those that have reached their end.
+    pub partitions_done: usize,
+    /// Those that stopped.
+    pub partitions_halted: usize,
+    /// Records appended at the target in this run.
+    pub records: i64,
+    /// Bytes of the batches that were appended in this run.
+    pub bytes: u64,
+    /// Records a second, over the last few seconds.
+    pub records_per_s: u64,
+    /// Bytes a second, over the last few seconds.
+    pub bytes_per_s: u64,
+    /// Source offsets that are still to be copied.
+    pub lag: i64,
+    /// Source offsets that were to be copied when this run began.
+    pub lag_at_start: i64,
 }
 
 /// What became of one partition.
@@ -136,6 +171,8 @@ pub struct PartitionOutcome {
     pub mode: OffsetMode,
     /// Everything before this source offset is at the target.
     pub copied_to: i64,
+    /// Whether its topic group rested when the copy ended.
+    pub paused: bool,
     /// Why it stopped, if it did.
     pub halted: Option<Halt>,
 }
@@ -148,6 +185,7 @@ impl CopyReport {
             target: partition.target.clone(),
             mode: partition.mode.clone(),
             copied_to: 0,
+            paused: false,
             halted: None,
         };
         Self {

@@ -7,6 +7,7 @@ pub mod batch;
 
 pub mod append;
 pub mod closing;
+pub mod controls;
 pub mod fleet;
 pub mod halt;
 pub mod job;

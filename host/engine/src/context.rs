@@ -57,6 +57,14 @@ impl View {
         });
     }
 
+    /// Tells people something that is worth a line of its own.
+    pub fn note(&self, text: &str) {
+        self.reporter.report(&Happening::Noted {
+            step: &self.step,
+            text,
+        });
+    }
+
     /// The last value of a fact, of this step or any other; none where there is none that holds.
     ///
     /// # Errors

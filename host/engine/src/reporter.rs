@@ -47,6 +47,13 @@ pub enum Happening<'a> {
         /// How far.
         progress: &'a Progress,
     },
+    /// A step has something to tell that stays on the screen.
+    Noted {
+        /// The step.
+        step: &'a StepName,
+        /// What, in one line.
+        text: &'a str,
+    },
     /// A write was made, or found made by an earlier attempt.
     EffectDone {
         /// The step.

@@ -21,6 +21,20 @@ pub struct Holder {
 }
 
 impl Holder {
+    /// Who works on the migration of `directory`, as far as that can be told without taking the
+    /// lock: what a process of this host left that is gone is not told.
+    #[must_use]
+    pub fn of(directory: &StateDirectory) -> Option<Self> {
+        let holder = read_holder(&mut File::open(directory.lock()).ok()?)?;
+        let here = holder.host == Self::this_process().host;
+        // Where processes can't be looked at, whoever is named is taken to live.
+        let processes = std::path::Path::new("/proc");
+        let gone = here
+            && processes.join("self").exists()
+            && !processes.join(holder.process_id.to_string()).exists();
+        (!gone).then_some(holder)
+    }
+
     /// This process, from now on.
     #[must_use]
     pub fn this_process() -> Self {
@@ -134,7 +148,9 @@ mod tests {
         };
         assert_eq!(holder.process_id, std::process::id());
         assert!(!holder.host.is_empty() && holder.since_ms > 1_700_000_000_000);
+        assert_eq!(Holder::of(&directory), Some(holder.clone()));
         drop(lock);
+        assert_eq!(Holder::of(&directory), None);
         WriterLock::take(&directory).expect("free again");
     }
 
@@ -143,6 +159,14 @@ mod tests {
         let above = tempfile::tempdir().expect("directory");
         let directory = StateDirectory::create(above.path().join("state")).expect("created");
         std::fs::write(directory.lock(), "x".repeat(10_000)).expect("written");
+        assert_eq!(Holder::of(&directory), None);
+        let gone = Holder {
+            process_id: u32::MAX,
+            ..Holder::this_process()
+        };
+        let text = serde_json::to_string(&gone).expect("JSON");
+        std::fs::write(directory.lock(), text).expect("written");
+        assert_eq!(Holder::of(&directory), None, "no process has this id");
         let _lock = WriterLock::take(&directory).expect("free");
         let text = std::fs::read_to_string(directory.lock()).expect("there");
         assert!(serde_json::from_str::<Holder>(&text).is_ok(), "{text}");

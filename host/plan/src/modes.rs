@@ -1,7 +1,7 @@
 //! What becomes of the offsets of each partition.
 
 use crate::plan::{CopyMode, Keeping, PartitionPlan, Protection, TranslateReason};
-use ferry_config::{CopySettings, OffsetMode};
+use ferry_config::{CopySettings, OTHER_GROUP, OffsetMode};
 use ferry_model::name::TopicName;
 use ferry_model::offset::SourceOffset;
 use ferry_model::topic::{LogShape, PartitionFacts, TopicFacts};
@@ -56,7 +56,11 @@ pub(crate) fn decide(
     candidates.sort();
     let mut spent: BTreeMap<Option<&str>, u64> = BTreeMap::new();
     for (pad, (topic, index), group) in candidates {
-        let own = group.and_then(|name| Some((name, settings.groups.get(name)?.padding_budget?)));
+        let name = group.unwrap_or(OTHER_GROUP);
+        let own = settings
+            .groups
+            .get(name)
+            .and_then(|settings| Some((name, settings.padding_budget?)));
         let (purse, budget) = match own {
             Some((name, budget)) => (Some(name), budget),
             None => (None, settings.padding_budget),

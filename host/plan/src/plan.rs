@@ -3,6 +3,7 @@
 use crate::circumstances::SampledRate;
 use crate::deciders::PluginIdentity;
 use crate::decision::Decision;
+use ferry_config::OTHER_GROUP;
 use ferry_model::acl::AclBinding;
 use ferry_model::canonical::{self, NotJson};
 use ferry_model::decision::Role;
@@ -160,6 +161,12 @@ pub struct MovingTopic {
 }
 
 impl MovingTopic {
+    /// The topic group that it is copied in: [`OTHER_GROUP`] where the topic filter named none.
+    #[must_use]
+    pub fn group(&self) -> &str {
+        self.group.as_deref().unwrap_or(OTHER_GROUP)
+    }
+
     /// The settings that the topic has while it is copied, complete.
     #[must_use]
     pub fn configs_for_copy(&self) -> BTreeMap<String, String> {
@@ -316,7 +323,7 @@ pub struct CopyPartition<'p> {
     /// The id of the source's topic, where the brokers have topic ids.
     pub source_topic_id: Option<TopicId>,
     /// The topic group.
-    pub group: Option<&'p str>,
+    pub group: &'p str,
     /// How its topic moves.
     pub moving: &'p MovingTopic,
     /// How it is copied.
@@ -526,11 +533,17 @@ impl Plan {
                 source: TopicPartition::new(topic.name.clone(), plan.partition),
                 target: TopicPartition::new(moving.target.clone(), plan.partition),
                 source_topic_id: topic.id,
-                group: moving.group.as_deref(),
+                group: moving.group(),
                 moving,
                 plan,
             })
         })
+    }
+
+    /// The topic groups of the topics that move, in order.
+    #[must_use]
+    pub fn topic_groups(&self) -> BTreeSet<&str> {
+        self.moving_topics().map(|(_, m)| m.group()).collect()
     }
 
     /// Every setting that is different during the copy, by topic and key.

@@ -106,7 +106,7 @@ pub fn plan_under(
             .map(|moving| moving.partitions.as_slice()),
         configuration
             .copy
-            .bandwidth
+            .bandwidth_most()
             .map(ferry_config::Bandwidth::bytes_per_second),
         circumstances.sample,
         snapshot.target.round_trip_us,
@@ -443,7 +443,7 @@ fn notes(
     let formed: BTreeSet<&str> = topics
         .iter()
         .filter_map(TopicPlan::moving)
-        .filter_map(|moving| moving.group.as_deref())
+        .map(MovingTopic::group)
         .collect();
     for group in configuration.copy.groups.keys() {
         if !formed.contains(group.as_str()) {

@@ -20,13 +20,17 @@ pub const PARTITIONS_HALTED: u16 = 230;
 pub const COPY_FAILED: u16 = 231;
 /// The source did not fall quiet in time.
 pub const NOT_DRAINED: u16 = 232;
+/// The source can't be drained while topic groups are paused.
+pub const GROUPS_PAUSED: u16 = 233;
+/// The file that keeps limits and pauses can't be used.
+pub const CONTROLS_UNUSABLE: u16 = 234;
 /// Source and target differ.
 pub const DIFFERENCES: u16 = 501;
 /// The result of a verification can't be written.
 pub const RESULT_NOT_WRITTEN: u16 = 502;
 
 /// The codes above, and those of halted partitions ([`ferry_copy::halt::Halt::code`]).
-pub const ALL: [u16; 23] = [
+pub const ALL: [u16; 25] = [
     213,
     214,
     215,
@@ -48,6 +52,8 @@ pub const ALL: [u16; 23] = [
     PARTITIONS_HALTED,
     COPY_FAILED,
     NOT_DRAINED,
+    GROUPS_PAUSED,
+    CONTROLS_UNUSABLE,
     DIFFERENCES,
     RESULT_NOT_WRITTEN,
 ];

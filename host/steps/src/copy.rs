@@ -66,7 +66,7 @@ pub(crate) async fn copy_and_record(
     loop {
         let job = copy_job(undertaking, context, until)?;
         let before = cpu_seconds();
-        let report = run_copy(context, job).await?;
+        let report = run_copy(undertaking, context, job).await?;
         let mut figures = context
             .fact::<CopyFigures>(&fact(FIGURES))?
             .unwrap_or_default();

@@ -1,7 +1,9 @@
 //! From plan to copy: the job, its progress, its problems.
 
 use crate::codes;
+use crate::following::{Following, LOOK_EVERY};
 use crate::names::{fact, progress_topic};
+use crate::progress::Telling;
 use crate::slots::slots;
 use crate::undertaking::{TOPIC_IDS, TopicIds, Undertaking};
 use ferry_copy::job::{
@@ -11,7 +13,7 @@ use ferry_copy::job::{
 use ferry_copy::partition::exact::Budget;
 use ferry_copy::storage::FileStorage;
 use ferry_copy::worker::{self, CopyError};
-use ferry_engine::{Progress, StepError, View};
+use ferry_engine::{StepError, View};
 use ferry_model::name::TopicPartition;
 use ferry_model::offset::grouped;
 use ferry_model::problem::{Explain as _, Problem};
@@ -71,6 +73,7 @@ pub(crate) fn job_of(
                 fillers: at_most(copied.moving.filler_budget),
             },
             filler: filler(copied.moving),
+            group: copied.group.to_owned(),
             batch_bytes_max: batch_bytes_max(plan, &copied.source.topic),
             source: copied.source,
             target: copied.target,
@@ -82,7 +85,8 @@ pub(crate) fn job_of(
         partitions,
         settings: CopySettings {
             memory_bytes: undertaking.memory_bytes,
-            bandwidth_bytes_per_s: undertaking.bandwidth_bytes_per_s,
+            // What is changed by hand is followed once it runs.
+            controls: undertaking.controls.clone().unchanging(),
             settling: undertaking.settling,
             slot: undertaking.slot(number),
             lease: Some(undertaking.lease_settings()),
@@ -118,8 +122,19 @@ fn batch_bytes_max(plan: &Plan, source: &ferry_model::name::TopicName) -> usize 
         .unwrap_or(BATCH_BYTES_DEFAULT)
 }
 
-/// Runs a copy, tells its progress, and passes on a request to stop.
-pub(crate) async fn run_copy(view: &View, job: CopyJob) -> Result<CopyReport, StepError> {
+/// Runs a copy, tells its progress, and passes on a request to stop and what is changed by hand.
+pub(crate) async fn run_copy(
+    undertaking: &Undertaking,
+    view: &View,
+    mut job: CopyJob,
+) -> Result<CopyReport, StepError> {
+    let (mut following, controls) = Following::begin(undertaking)?;
+    job.settings.controls = controls;
+    if let Some(line) = following.first_line() {
+        view.note(&line);
+    }
+    let mut telling = Telling::default();
+    let mut look = tokio::time::interval(LOOK_EVERY);
     let (told, mut heard) = watch::channel(CopyProgress::default());
     let (cancel, cancelled) = watch::channel(false);
     let running = worker::run(job, told, cancelled);
@@ -129,13 +144,18 @@ pub(crate) async fn run_copy(view: &View, job: CopyJob) -> Result<CopyReport, St
         tokio::select! {
             report = &mut running => {
                 let report = report.map_err(|error| copy_problem(&error))?;
-                tell(view, &report.progress);
+                telling.tell(view, &report.progress);
                 return Ok(report);
             }
             changed = heard.changed() => {
                 if changed.is_ok() {
                     let progress = heard.borrow_and_update().clone();
-                    tell(view, &progress);
+                    telling.tell(view, &progress);
+                }
+            }
+            _ = look.tick() => {
+                if let Some(line) = following.look() {
+                    view.note(&line);
                 }
             }
             () = view.stop().requested(), if !stop_seen => {
@@ -146,30 +166,6 @@ pub(crate) async fn run_copy(view: &View, job: CopyJob) -> Result<CopyReport, St
     }
 }
 
-fn tell(view: &View, progress: &CopyProgress) {
-    let seconds = progress.elapsed.as_secs_f64().max(0.001);
-    let rate = progress.bytes as f64 / seconds / f64::from(1 << 20);
-    let mut note = format!("{rate:.0} MiB/s  lag {}", grouped(progress.lag));
-    let copied = (progress.lag_at_start - progress.lag).max(0);
-    if progress.lag > 0 && copied > 0 && progress.elapsed > Duration::from_secs(2) {
-        let left = seconds * progress.lag as f64 / copied as f64;
-        note = format!(
-            "{note}  {} left",
-            duration(Duration::from_secs_f64(left.min(1e7)))
-        );
-    }
-    if progress.partitions_halted > 0 {
-        note = format!("{note}  {} partitions halted", progress.partitions_halted);
-    }
-    view.progress(&Progress {
-        part: String::new(),
-        done: u64::try_from(copied).unwrap_or(0),
-        total: u64::try_from(progress.lag_at_start).ok(),
-        unit: "records",
-        note: Some(note),
-    });
-}
-
 /// A duration for people: `1 h 04 min`, `3 min 20 s`, `12 s`.
 pub(crate) fn duration(time: Duration) -> String {
     let seconds = time.as_secs();
@@ -178,6 +174,15 @@ pub(crate) fn duration(time: Duration) -> String {
         60..=3599 => format!("{} min {:02} s", seconds / 60, seconds % 60),
         _ => format!("{} h {:02} min", seconds / 3600, seconds % 3600 / 60),
     }
+}
+
+/// The problem that a source can't be drained while `groups` of it are not read.
+pub(crate) fn groups_paused(groups: impl Iterator<Item = String>) -> Problem {
+    let groups: Vec<String> = groups.collect();
+    let what = format!("paused and not at its end: {}", groups.join(", "));
+    Problem::new(codes::GROUPS_PAUSED, what)
+        .cause("the source can't be drained while something of it is not read")
+        .next("ferry copy resume, then  ferry apply  again")
 }
 
 /// What an operator is told when a copy could not run.
@@ -223,6 +228,11 @@ pub fn copy_problem(error: &CopyError) -> Problem {
         CopyError::NotWritten { .. } => Problem::new(codes::COPY_FAILED, error.to_string())
             .cause("the coordinator of transactions can't be reached?")
             .next("ferry check --only target"),
+        CopyError::Paused { groups } => groups_paused(
+            groups
+                .iter()
+                .map(|(group, left)| format!("{group} ({} records left)", grouped(*left))),
+        ),
         CopyError::Fenced { transactional_id } => {
             Problem::new(codes::COPY_FAILED, error.to_string())
                 .at(format!("transactional id {transactional_id} at the target"))

@@ -1,8 +1,9 @@
 //! The workers on other hosts: waiting for them, and ending their work.
 
 use crate::codes;
-use crate::job::{FIRST, copy_problem, duration, halted, job_of};
+use crate::job::{FIRST, copy_problem, duration, groups_paused, halted, job_of};
 use crate::names::{fact, progress_topic};
+use crate::overrides::{Overrides, overrides_in};
 use crate::topics::existing;
 use crate::undertaking::{TOPIC_IDS, TopicIds, Undertaking};
 use crate::{holder, slots};
@@ -15,7 +16,7 @@ use ferry_kafka::admin::offsets::OffsetSpec;
 use ferry_model::name::TopicPartition;
 use ferry_model::offset::grouped;
 use ferry_model::problem::Problem;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 /// How often it is looked how far the others are.
@@ -74,6 +75,9 @@ pub(crate) async fn wait(
             Until::Drained { .. } => &now,
         };
         let behind = behind(&all, &standing.partitions, goals, until);
+        if matches!(until, Until::Drained { .. }) {
+            refuse_paused(undertaking, &all, &behind)?;
+        }
         if behind.iter().all(|index| own[*index]) {
             match until {
                 Until::Drained {
@@ -116,6 +120,29 @@ pub(crate) async fn wait(
             behind.len(),
         );
         tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Ends a drain at once that would wait for topic groups that rest.
+fn refuse_paused(
+    undertaking: &Undertaking,
+    job: &CopyJob,
+    behind: &[usize],
+) -> Result<(), Problem> {
+    let overrides = Overrides::load(&overrides_in(&undertaking.directory))?;
+    let pauses = overrides.over(&undertaking.controls).pauses;
+    let mut groups: BTreeMap<String, i64> = BTreeMap::new();
+    for index in behind {
+        let group = &job.partitions[*index].group;
+        if pauses.hold(group) {
+            *groups.entry(group.clone()).or_default() += 1;
+        }
+    }
+    match groups.is_empty() {
+        true => Ok(()),
+        false => Err(groups_paused(groups.into_iter().map(
+            |(group, partitions)| format!("{group} ({partitions} partitions)"),
+        ))),
     }
 }
 
@@ -185,6 +212,7 @@ fn outcomes(job: &CopyJob, standing: &Standing) -> Vec<PartitionOutcome> {
             target: partition.target.clone(),
             mode: standing.mode.clone(),
             copied_to: standing.copied_to.unwrap_or(0),
+            paused: false,
             halted: standing
                 .state
                 .as_ref()

@@ -244,7 +244,7 @@ impl Step for RecopyStep {
         }
         self.create(context).await?;
         let job = self.job(context)?;
-        let report = run_copy(context, job).await?;
+        let report = run_copy(&self.undertaking, context, job).await?;
         if report.cancelled {
             return Err(StepError::Stopped);
         }

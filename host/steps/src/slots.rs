@@ -35,11 +35,11 @@ impl Workers {
     }
 
     /// The numbers of the workers for topics of `group`: the first and how many.
-    fn of_group(&self, group: Option<&str>) -> (u32, u32) {
+    pub(crate) fn of_group(&self, group: &str) -> (u32, u32) {
         let mut first = self.common.max(1) + 1;
         for (name, count) in &self.groups {
             let count = (*count).max(1);
-            if Some(name.as_str()) == group {
+            if name == group {
                 return (first, count);
             }
             first += count;

@@ -1,6 +1,7 @@
 //! What every step of one migration works with.
 
 use crate::slots::Workers;
+use ferry_copy::controls::Controls;
 use ferry_copy::lease::{LeaseSettings, Slot};
 use ferry_kafka::Client;
 use ferry_model::identity::TopicId;
@@ -28,8 +29,8 @@ pub struct Undertaking {
     pub directory: PathBuf,
     /// Bytes of batches that may be in memory at once.
     pub memory_bytes: usize,
-    /// Bytes a second that may be read from the source; none for no limit.
-    pub bandwidth_bytes_per_s: Option<u64>,
+    /// How fast the source is read, as the configuration says.
+    pub controls: Controls,
     /// Who copies what.
     pub workers: Workers,
     /// How long a worker may write after it last heard of the target.

@@ -57,6 +57,8 @@ faults! {
     TargetDenied "a right at the target is lost",
     ClockJumps "a clock jumps",
     FollowersSlow "followers lag",
+    GroupPaused "a topic group is paused for a while",
+    LimitChanged "a limit on reading changes",
 }
 
 impl fmt::Display for Fault {

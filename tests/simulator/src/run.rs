@@ -11,6 +11,7 @@ use crate::storage::MemoryStorage;
 use crate::treatment::Chances;
 use crate::worker::{Ended, Orders, PROGRESS_TOPIC, topic};
 use fastrand::Rng;
+use ferry_copy::controls::{Controls, DailyLimit};
 use ferry_copy::job::{CopyReport, OffsetMode, PartitionJob, PartitionOutcome};
 use ferry_copy::recopy::forget_topic;
 use ferry_fake_kafka::{FakeKafka, Options, TopicOptions};
@@ -19,6 +20,7 @@ use ferry_model::name::TopicPartition;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// 2026-09-01, when every schedule begins.
@@ -141,6 +143,8 @@ enum Mend {
     MakeRoomForState,
     Allow { source: bool, topic: String },
     HurryFollowers,
+    Resume { topic: String },
+    LiftLimit,
 }
 
 impl World {
@@ -182,6 +186,7 @@ impl World {
             partitions: Vec::new(),
             state: MemoryStorage::default(),
             leased: schedule.leased,
+            controls: watch::Sender::new(Controls::default()),
         };
         let mut world = Self {
             schedule,
@@ -217,6 +222,7 @@ impl World {
                     target: TopicPartition::new(topic(&plan.target()), index),
                     source_topic_id: id(&self.source, &plan.name),
                     target_topic_id: id(&self.target, &plan.target()),
+                    group: plan.name.clone(),
                     mode: match plan.translate {
                         true => OffsetMode::Translate("the plan says so".to_owned()),
                         false => OffsetMode::Preserve,
@@ -308,6 +314,12 @@ impl World {
                 Mend::MakeRoomForState => self.orders.state.fill(false),
                 Mend::Allow { source, topic } => self.cluster(source).deny(&topic, false),
                 Mend::HurryFollowers => self.chances.slow_followers(Duration::ZERO),
+                Mend::Resume { topic } => self.orders.controls.send_modify(|controls| {
+                    controls.pauses.groups.remove(&topic);
+                }),
+                Mend::LiftLimit => self.orders.controls.send_modify(|controls| {
+                    controls.all = DailyLimit::default();
+                }),
             }
         }
     }
@@ -514,6 +526,19 @@ impl World {
                 self.chances
                     .slow_followers(Duration::from_millis(self.rng.u64(50..2_500)));
                 self.later(*lasts, Mend::HurryFollowers);
+            }
+            Happening::GroupPaused { topic, lasts } => {
+                let topic = self.name(true, *topic);
+                self.orders.controls.send_modify(|controls| {
+                    controls.pauses.groups.insert(topic.clone());
+                });
+                self.later(*lasts, Mend::Resume { topic });
+            }
+            Happening::LimitChanged { bytes_per_s, lasts } => {
+                self.orders.controls.send_modify(|controls| {
+                    controls.all.usual.bytes_per_s = Some(*bytes_per_s);
+                });
+                self.later(*lasts, Mend::LiftLimit);
             }
         }
         true

@@ -127,6 +127,14 @@ pub(crate) enum Happening {
     FollowersSlow {
         lasts: Duration,
     },
+    GroupPaused {
+        topic: usize,
+        lasts: Duration,
+    },
+    LimitChanged {
+        bytes_per_s: u64,
+        lasts: Duration,
+    },
 }
 
 impl Happening {
@@ -152,6 +160,8 @@ impl Happening {
             Self::Denied { source: false, .. } => Fault::TargetDenied,
             Self::ClockJumps { .. } => Fault::ClockJumps,
             Self::FollowersSlow { .. } => Fault::FollowersSlow,
+            Self::GroupPaused { .. } => Fault::GroupPaused,
+            Self::LimitChanged { .. } => Fault::LimitChanged,
         }
     }
 }
@@ -216,6 +226,8 @@ impl Schedule {
         };
         let count = rng.usize(1..=7);
         schedule.events = (0..count).map(|_| event(&mut rng, &schedule)).collect();
+        let control = control(&mut rng, &schedule);
+        schedule.events.extend(control);
         schedule.events.sort_by_key(|event| event.at);
         schedule
     }
@@ -332,6 +344,25 @@ fn topic(rng: &mut Rng, number: usize) -> TopicPlan {
         filler: shape == Holes && rng.bool(),
         batches: if shape == Empty { 0 } else { rng.usize(1..=20) },
     }
+}
+
+/// What an operator does to a running copy; drawn behind everything else, so that a seed without it
+/// keeps its schedule.
+fn control(rng: &mut Rng, schedule: &Schedule) -> Option<Event> {
+    let at = Duration::from_millis(rng.u64(..EVENTS_UNTIL_MS));
+    let lasts = Duration::from_millis(rng.u64(20..1_200));
+    let what = match rng.u8(..8) {
+        0 => Happening::GroupPaused {
+            topic: rng.usize(..schedule.topics.len()),
+            lasts,
+        },
+        1 => Happening::LimitChanged {
+            bytes_per_s: rng.u64(100..20_000),
+            lasts,
+        },
+        _ => return None,
+    };
+    Some(Event { at, what })
 }
 
 fn event(rng: &mut Rng, schedule: &Schedule) -> Event {

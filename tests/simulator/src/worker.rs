@@ -4,6 +4,7 @@ use crate::network::Pipes;
 use crate::process::{self, Process};
 use crate::schedule::SETTLING;
 use crate::storage::MemoryStorage;
+use ferry_copy::controls::Controls;
 use ferry_copy::job::{CopyJob, CopyProgress, CopyReport, CopySettings, PartitionJob, Until};
 use ferry_copy::lease::{Holder, LeaseSettings, Slot};
 use ferry_copy::storage::Storage;
@@ -32,6 +33,8 @@ pub(crate) struct Orders {
     pub(crate) state: MemoryStorage,
     /// Whether workers hold a lease, and keep what they remember in the progress topic.
     pub(crate) leased: bool,
+    /// What an operator sets.
+    pub(crate) controls: watch::Sender<Controls>,
 }
 
 /// How long a lease lasts.
@@ -87,7 +90,7 @@ impl Orders {
     fn settings(&self) -> CopySettings {
         CopySettings {
             memory_bytes: 8 << 20,
-            bandwidth_bytes_per_s: None,
+            controls: self.controls.subscribe(),
             settling: SETTLING,
             slot: Slot::ONLY,
             lease: self.leased.then(|| LeaseSettings {

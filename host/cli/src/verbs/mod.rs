@@ -5,7 +5,9 @@ mod check;
 mod discover;
 mod explain;
 mod init;
+mod limit;
 mod partitions;
+mod pause;
 mod plan;
 mod plugin;
 mod recopy;
@@ -52,6 +54,18 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Problem> {
             verb: Some(CopyVerb::Recopy { topic, yes }),
             ..
         } => recopy::run(&project()?, &topic, yes).await,
+        Verb::Copy {
+            verb: Some(CopyVerb::Limit(limit)),
+            ..
+        } => limit::run(&project()?, &limit, form),
+        Verb::Copy {
+            verb: Some(CopyVerb::Pause { group }),
+            ..
+        } => pause::run(&project()?, group.as_deref(), true, form),
+        Verb::Copy {
+            verb: Some(CopyVerb::Resume { group }),
+            ..
+        } => pause::run(&project()?, group.as_deref(), false, form),
         Verb::Copy { .. } => Err(Problem::new(
             crate::codes::NO_SUCH_PART,
             "ferry copy needs --worker I/N or a verb of its own",

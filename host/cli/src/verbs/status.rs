@@ -1,4 +1,4 @@
-//! `ferry status`: where the migration stands, from the journal.
+//! `ferry status`: where the migration stands, from the journal, and what is set by hand.
 
 use crate::arguments::OutputForm;
 use crate::codes;
@@ -7,6 +7,8 @@ use crate::output;
 use crate::project::Project;
 use ferry_journal::{Phase, StateDirectory, StepState, StepSummary, Summary};
 use ferry_model::problem::Problem;
+use ferry_steps::overrides::Overrides;
+use serde::Serialize;
 use std::fmt::Write as _;
 
 pub(super) fn run(project: &Project, form: OutputForm) -> Result<Exit, Problem> {
@@ -18,9 +20,27 @@ pub(super) fn run(project: &Project, form: OutputForm) -> Result<Exit, Problem> 
                 .next("ferry plan, then  ferry apply PLAN"),
         );
     };
-    let summary = Summary::of(&recorded);
-    output::show(form, &summary, || table(project.name(), &summary))?;
+    let status = Status {
+        summary: Summary::of(&recorded),
+        overrides: Overrides::load(&project.overrides())?,
+    };
+    output::show(form, &status, || {
+        let mut text = table(project.name(), &status.summary);
+        for line in status.overrides.lines() {
+            let _ = write!(text, "\nset by hand  {line}");
+        }
+        text
+    })?;
     Ok(Exit::Done)
+}
+
+/// What is shown.
+#[derive(Debug, Serialize)]
+struct Status {
+    #[serde(flatten)]
+    summary: Summary,
+    /// Limits and pauses that were set by hand.
+    overrides: Overrides,
 }
 
 fn table(name: &str, summary: &Summary) -> String {

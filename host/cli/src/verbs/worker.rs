@@ -9,7 +9,7 @@ use ferry_copy::job::{CopyProgress, CopyReport, Until};
 use ferry_copy::worker::{self, CopyError};
 use ferry_model::offset::grouped;
 use ferry_model::problem::Problem;
-use ferry_steps::{NobodyDecides, copy_problem, worker_job};
+use ferry_steps::{Following, LOOK_EVERY, NobodyDecides, copy_problem, worker_job};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -35,7 +35,13 @@ pub(super) async fn run(project: &Project, worker: &str) -> Result<Exit, Problem
     }
     let stop = interrupt::listen();
     let undertaking = undertake(project, &plan, NobodyDecides::default(), Duration::ZERO).await?;
-    let job = worker_job(&undertaking, &ids, number, Until::Stopped);
+    let mut job = worker_job(&undertaking, &ids, number, Until::Stopped);
+    let (mut following, controls) = Following::begin(&undertaking)?;
+    job.settings.controls = controls;
+    if let Some(text) = following.first_line() {
+        output::narrate(&format!("worker {worker}  {text}"));
+    }
+    let mut look = tokio::time::interval(LOOK_EVERY);
     output::narrate(&format!(
         "worker {worker} of {}: {} partitions",
         project.name(),
@@ -56,6 +62,11 @@ pub(super) async fn run(project: &Project, worker: &str) -> Result<Exit, Problem
                 let now = heard.borrow_and_update().clone();
                 output::narrate(&line(worker, &before, &now));
                 before = now;
+            }
+            _ = look.tick() => {
+                if let Some(text) = following.look() {
+                    output::narrate(&format!("worker {worker}  {text}"));
+                }
             }
             () = stop.requested(), if !stop_seen => {
                 stop_seen = true;

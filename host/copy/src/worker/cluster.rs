@@ -29,7 +29,10 @@ pub struct SourceRange {
 }
 
 /// Looks the leaders of `topics` up again. What is not found is asked for again by the caller.
-pub(crate) async fn refresh(client: &Client, topics: Vec<TopicName>) {
+pub(crate) async fn refresh(client: &Client, mut topics: Vec<TopicName>) {
+    // Whoever asks for many partitions names their topic as often.
+    topics.sort();
+    topics.dedup();
     for topic in &topics {
         tracing::trace!(%topic, side = %client.side(), "looking up leaders");
     }

@@ -1,5 +1,6 @@
 //! What the tasks around the worker tell it.
 
+use super::reading::FetchEnd;
 use super::saving::OnRecord;
 use super::transaction::{BeginFailure, TransactionalProducer};
 use super::voids::VoidEnd;
@@ -27,6 +28,8 @@ pub(crate) enum Fetched {
     /// The leader answered.
     Records {
         ends: SourceEnds,
+        /// Bytes that came of it.
+        bytes: u64,
         prepared: Prepared,
     },
     /// The leader answered with an error.
@@ -95,13 +98,7 @@ pub(crate) enum Settled {
 
 #[derive(Debug)]
 pub(crate) enum Event {
-    Fetched {
-        broker: BrokerId,
-        lane: u16,
-        limit: usize,
-        bytes: u64,
-        results: Vec<(Index, i64, Fetched)>,
-    },
+    Fetched(FetchEnd),
     Produced {
         broker: BrokerId,
         results: Vec<(Index, Produced)>,

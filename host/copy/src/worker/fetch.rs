@@ -7,7 +7,7 @@ use ferry_kafka::error_code::ErrorCode;
 use ferry_kafka::pool::Lane;
 use ferry_kafka::task;
 use ferry_model::identity::{BrokerId, TopicId};
-use ferry_model::name::TopicPartition;
+use ferry_model::name::{TopicName, TopicPartition};
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::fetch_response::PartitionData;
 use kafka_protocol::messages::{BrokerId as WireBroker, FetchRequest, TopicName as WireTopic};
@@ -29,19 +29,23 @@ pub(crate) struct Wanted {
     pub(crate) topic_id: Option<TopicId>,
     pub(crate) leader_epoch: i32,
     pub(crate) last_epoch: Option<i32>,
+    /// The most that may come of it, but for a single larger batch.
+    pub(crate) bytes_max: i32,
     pub(crate) how: Preparation,
 }
 
 /// Limits of one fetch.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FetchLimits {
+    /// The most that may come in all.
     pub(crate) bytes: i32,
-    pub(crate) partition_bytes: i32,
 }
 
-/// What one fetch brought: bytes in all, and what became of each partition.
+/// What one fetch brought.
 pub(crate) struct FetchResult {
-    pub(crate) bytes: u64,
+    /// Whether the broker may have left something out because the answer was full.
+    pub(crate) full: bool,
+    /// What became of each partition.
     pub(crate) results: Vec<(Index, i64, Fetched)>,
 }
 
@@ -55,11 +59,11 @@ pub(crate) async fn fetch(
 ) -> FetchResult {
     match try_fetch(source, broker, lane, &wanted, limits).await {
         Ok(answers) => {
-            let prepared = task::beside(move || prepare_all(answers, wanted)).await;
+            let prepared = task::beside(move || prepare_all(answers, wanted, limits)).await;
             prepared.unwrap_or_else(|error| {
                 tracing::error!(%error, "preparing fetched batches failed");
                 FetchResult {
-                    bytes: 0,
+                    full: false,
                     results: Vec::new(),
                 }
             })
@@ -68,7 +72,7 @@ pub(crate) async fn fetch(
             tracing::debug!(%broker, reason, "a fetch failed");
             let lost = |w: Wanted| (w.index, w.how.from, Fetched::Lost);
             FetchResult {
-                bytes: 0,
+                full: false,
                 results: wanted.into_iter().map(lost).collect(),
             }
         }
@@ -112,29 +116,32 @@ async fn try_fetch(
 
 fn request(wanted: &[Wanted], version: i16, limits: FetchLimits) -> FetchRequest {
     let mut topics: Vec<FetchTopic> = Vec::new();
-    let mut places: HashMap<&str, usize> = HashMap::new();
+    let mut last: Option<&TopicName> = None;
     for want in wanted {
-        let name = want.partition.topic.as_str();
-        let place = *places.entry(name).or_insert_with(|| {
+        // Only neighbours share an entry: brokers fill their answer in the order of the request.
+        if last != Some(&want.partition.topic) {
+            last = Some(&want.partition.topic);
             let mut topic = FetchTopic::default();
             if version >= TOPIC_IDS_FROM {
                 topic.topic_id = want.topic_id.map_or(uuid::Uuid::nil(), |id| id.0);
             } else {
-                topic.topic = WireTopic(StrBytes::from_string(name.to_owned()));
+                let name = want.partition.topic.as_str().to_owned();
+                topic.topic = WireTopic(StrBytes::from_string(name));
             }
             topics.push(topic);
-            topics.len() - 1
-        });
+        }
         let mut partition = FetchPartition::default()
             .with_partition(want.partition.partition)
             .with_fetch_offset(want.how.from)
             .with_current_leader_epoch(want.leader_epoch)
             .with_log_start_offset(-1)
-            .with_partition_max_bytes(limits.partition_bytes);
+            .with_partition_max_bytes(want.bytes_max);
         if version >= LAST_FETCHED_EPOCH_FROM {
             partition.last_fetched_epoch = want.last_epoch.unwrap_or(-1);
         }
-        topics[place].partitions.push(partition);
+        if let Some(topic) = topics.last_mut() {
+            topic.partitions.push(partition);
+        }
     }
     FetchRequest::default()
         .with_replica_id(WireBroker(-1))
@@ -147,11 +154,13 @@ fn request(wanted: &[Wanted], version: i16, limits: FetchLimits) -> FetchRequest
         .with_topics(topics)
 }
 
-fn prepare_all(mut answers: Answers, wanted: Vec<Wanted>) -> FetchResult {
+fn prepare_all(mut answers: Answers, wanted: Vec<Wanted>, limits: FetchLimits) -> FetchResult {
     let mut bytes = 0;
+    let mut most = 0;
     let mut results = Vec::with_capacity(wanted.len());
     for want in wanted {
         let (partition, from) = (want.partition.partition, want.how.from);
+        most = most.max(want.bytes_max);
         let answer = answers
             .remove(&(want.topic_id, String::new(), partition))
             .or_else(|| {
@@ -160,17 +169,18 @@ fn prepare_all(mut answers: Answers, wanted: Vec<Wanted>) -> FetchResult {
             });
         let fetched = match answer {
             Some(data) => {
-                bytes += data
-                    .records
-                    .as_ref()
-                    .map_or(0, |records| records.len() as u64);
+                bytes += data.records.as_ref().map_or(0, bytes::Bytes::len);
                 read(data, want.how)
             }
             None => Fetched::Lost,
         };
         results.push((want.index, from, fetched));
     }
-    FetchResult { bytes, results }
+    let left = i64::from(limits.bytes) - i64::try_from(bytes).unwrap_or(i64::MAX);
+    FetchResult {
+        full: left < i64::from(most),
+        results,
+    }
 }
 
 fn read(data: PartitionData, how: Preparation) -> Fetched {
@@ -201,6 +211,12 @@ fn read(data: PartitionData, how: Preparation) -> Fetched {
         source_end: ends.high_watermark,
         ..Bounds::UNKNOWN
     };
-    let prepared = prepare_within(data.records.unwrap_or_default(), aborted, how, bounds);
-    Fetched::Records { ends, prepared }
+    let records = data.records.unwrap_or_default();
+    let bytes = records.len() as u64;
+    let prepared = prepare_within(records, aborted, how, bounds);
+    Fetched::Records {
+        ends,
+        bytes,
+        prepared,
+    }
 }

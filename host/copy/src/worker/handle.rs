@@ -22,22 +22,7 @@ impl Worker {
     pub(super) fn handle(&mut self, event: Event) {
         self.changed = true;
         match event {
-            Event::Fetched {
-                broker,
-                lane,
-                limit,
-                bytes,
-                results,
-            } => {
-                self.fetches.remove(&(broker, lane));
-                self.fetching_bytes -= limit;
-                if let Some(rate) = &mut self.rate {
-                    rate.take(bytes);
-                }
-                for (index, from, fetched) in results {
-                    self.on_fetched(index, from, fetched);
-                }
-            }
+            Event::Fetched(end) => self.on_fetch(end),
             Event::Produced { broker, results } => {
                 if let Some(lane) = self.lanes.get_mut(&broker) {
                     lane.under_way -= 1;
@@ -89,11 +74,11 @@ impl Worker {
         }
     }
 
-    fn on_fetched(&mut self, index: Index, from: i64, fetched: Fetched) {
+    pub(super) fn on_fetched(&mut self, index: Index, from: i64, fetched: Fetched) {
         let tracked = &mut self.partitions[index];
         tracked.fetching = false;
         match fetched {
-            Fetched::Records { ends, prepared } => {
+            Fetched::Records { ends, prepared, .. } => {
                 tracked.ends = ends;
                 if let Some(epoch) = prepared.source_epoch {
                     tracked.fetched_epoch = Some(epoch);
@@ -159,11 +144,8 @@ impl Worker {
     }
 
     fn lost_source_leader(&mut self, index: Index) {
-        if let Some((broker, _)) = self.partitions[index].source_leader.take()
-            && let Some(led) = self.by_source.get_mut(&broker)
-        {
-            led.retain(|other| *other != index);
-        }
+        self.partitions[index].source_leader = None;
+        self.turns.remove(index);
     }
 
     fn on_produced(&mut self, index: Index, produced: Produced) {
@@ -176,7 +158,10 @@ impl Worker {
                 machine.on_acknowledged(base);
                 if !machine.halted() {
                     match count {
-                        Count::Records(records) => self.told.records += records,
+                        Count::Records(records) => {
+                            self.told.records += records;
+                            self.groups.add(tracked.group, records, bytes as u64);
+                        }
                         Count::Padding(padding) => self.told.padding += padding,
                     }
                     self.told.bytes += bytes as u64;
@@ -299,7 +284,8 @@ impl Worker {
                 for (index, next) in progress {
                     let tracked = &mut self.partitions[index];
                     tracked.in_transaction = false;
-                    tracked.in_flight_bytes = 0;
+                    let taken = std::mem::take(&mut tracked.in_flight_bytes) as u64;
+                    self.groups.add(tracked.group, tracked.taken_records, taken);
                     if let Machine::Translated { machine, progress } = &mut tracked.machine {
                         machine.on_committed();
                         **progress = next;
@@ -363,10 +349,7 @@ impl Worker {
                     continue;
                 };
                 tracked.source_leader = Some((leader.broker, leader.epoch));
-                self.by_source
-                    .entry(leader.broker)
-                    .or_default()
-                    .push(tracked.index);
+                self.turns.put(tracked.index, leader.broker);
             } else if !source && tracked.target_leader.is_none() {
                 let leader = self.job.target.leader(&tracked.job.target);
                 tracked.target_leader = leader.map(|leader| leader.broker);

@@ -6,15 +6,20 @@
 
 mod cluster;
 mod conversion;
+mod ending;
 mod event;
 mod fetch;
+mod groups;
 mod handle;
 mod keeper;
 mod lease;
+mod limits;
 mod memory;
 mod predicted;
 mod produce;
 mod rate;
+mod reading;
+mod room;
 mod saving;
 mod sending;
 mod serve;
@@ -22,25 +27,28 @@ mod settle;
 mod start;
 mod tracked;
 mod transaction;
+mod turns;
 mod voids;
 
-use crate::job::{CopyJob, CopyProgress, CopyReport, Until};
+use crate::job::{CopyJob, CopyProgress, CopyReport, PartitionOutcome};
 use crate::lease::{Holder, Lease, Slot};
 use crate::state::StateError;
 pub use cluster::{SourceRange, ends_of};
 pub(crate) use cluster::{log_ends as log_ends_of_all, log_ends_of};
-use event::Event;
+use event::{Event, Index};
 use ferry_kafka::error::KafkaError;
 use ferry_model::identity::BrokerId;
 use ferry_model::name::TopicPartition;
+use groups::Groups;
 use keeper::Keeper;
-use rate::Rate;
+use limits::Limits;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tracked::{Machine, Tracked};
 pub(crate) use transaction::{BeginFailure, TransactionalProducer, VoidPortion};
+use turns::Turns;
 pub(crate) use voids::VoidEnd;
 
 /// How often the state file is written while something changes.
@@ -138,6 +146,12 @@ pub enum CopyError {
         /// The partitions that still move or lag, with what is in the way.
         partitions: Vec<String>,
     },
+    /// The source can't be drained while topic groups rest of which something is left to copy.
+    #[error("topic groups are paused: {}", groups.iter().map(|(group, _)| group.as_str()).collect::<Vec<_>>().join(", "))]
+    Paused {
+        /// The groups, and how many source offsets of each are left.
+        groups: Vec<(String, i64)>,
+    },
 }
 
 /// Runs `job` until it is done, or until `cancel` becomes true: then what is on its way is awaited
@@ -171,10 +185,14 @@ pub(crate) struct Worker {
     job: CopyJob,
     state: Keeper,
     partitions: Vec<Tracked>,
-    /// Partitions by the broker of the source that leads them.
-    by_source: BTreeMap<BrokerId, Vec<usize>>,
-    /// Where the next fetch of a broker begins to look, for fairness.
-    next_fetch: BTreeMap<BrokerId, usize>,
+    /// The topic groups, and what was copied of them.
+    groups: Groups,
+    /// Whose turn it is to be fetched.
+    turns: Turns,
+    /// The limits on fetching.
+    limits: Limits,
+    /// Of each broker of the target, the partition that stood last in the last request, for fairness.
+    last_sent: BTreeMap<BrokerId, Index>,
     /// Where the next transaction begins to take, for fairness.
     next_portion: usize,
     /// The same for transactions that keep offsets free.
@@ -197,7 +215,6 @@ pub(crate) struct Worker {
     refreshing: [bool; 2],
     refresh_after: [Option<Instant>; 2],
     drain: Drain,
-    rate: Option<Rate>,
     events: mpsc::UnboundedSender<Event>,
     inbox: mpsc::UnboundedReceiver<Event>,
     progress: watch::Sender<CopyProgress>,
@@ -318,59 +335,12 @@ impl Worker {
             && self.partitions.iter().all(|tracked| !tracked.deleting)
     }
 
-    fn done(&mut self) -> Result<bool, CopyError> {
-        match self.job.until {
-            Until::Stopped => Ok(false),
-            Until::CaughtUp => Ok(self
-                .partitions
-                .iter()
-                .all(|tracked| tracked.finished(tracked.end))),
-            Until::Drained { quiet, limit } => {
-                if self
-                    .drain
-                    .quiet_since
-                    .is_some_and(|since| since.elapsed() >= quiet)
-                {
-                    return Ok(true);
-                }
-                if self.began.elapsed() > limit {
-                    return Err(CopyError::NotDrained {
-                        limit,
-                        partitions: self.not_drained(),
-                    });
-                }
-                Ok(false)
-            }
-        }
-    }
-
-    fn not_drained(&self) -> Vec<String> {
-        self.partitions
-            .iter()
-            .filter(|tracked| tracked.halted().is_none())
-            .filter_map(|tracked| {
-                let ends = tracked.ends;
-                let name = &tracked.job.source;
-                if ends.last_stable < ends.high_watermark {
-                    Some(format!(
-                        "{name}: a transaction is open since offset {}",
-                        ferry_model::offset::grouped(ends.last_stable)
-                    ))
-                } else if tracked.copied_to() < ends.high_watermark {
-                    let lag = ends.high_watermark - tracked.copied_to();
-                    Some(format!("{name}: lag {}", ferry_model::offset::grouped(lag)))
-                } else {
-                    None
-                }
-            })
-            .collect()
-    }
-
     fn tell(&mut self) {
         if self.last_report.elapsed() < REPORT_EVERY {
             return;
         }
         self.last_report = Instant::now();
+        self.groups.take_pace(self.last_report);
         self.told = self.measured();
         self.progress.send_replace(self.told.clone());
     }
@@ -385,17 +355,30 @@ impl Worker {
             bytes: self.told.bytes,
             elapsed: self.began.elapsed(),
             throttled: throttled(&self.job.source) + throttled(&self.job.target),
+            groups: self.groups.progress(),
             ..CopyProgress::default()
         };
+        for (number, group) in now.groups.iter_mut().enumerate() {
+            group.paused = self.limits.paused(number);
+            group.limit = self.limits.of_group(number);
+        }
         for tracked in &self.partitions {
+            let group = &mut now.groups[tracked.group];
             let end = tracked.end.max(tracked.ends.last_stable);
+            group.partitions += 1;
             if tracked.halted().is_some() {
-                now.partitions_halted += 1;
+                group.partitions_halted += 1;
             } else if tracked.finished(end) {
-                now.partitions_done += 1;
+                group.partitions_done += 1;
             }
-            now.lag += (end - tracked.copied_to()).max(0);
-            now.lag_at_start += (end - tracked.began_at.max(0)).max(0);
+            group.lag += (end - tracked.copied_to()).max(0);
+            group.lag_at_start += (end - tracked.began_at.max(0)).max(0);
+        }
+        for group in &now.groups {
+            now.partitions_halted += group.partitions_halted;
+            now.partitions_done += group.partitions_done;
+            now.lag += group.lag;
+            now.lag_at_start += group.lag_at_start;
         }
         now
     }
@@ -403,9 +386,13 @@ impl Worker {
     fn report(&self, cancelled: bool) -> CopyReport {
         let progress = self.measured();
         self.progress.send_replace(progress.clone());
+        let outcome = |tracked: &Tracked| PartitionOutcome {
+            paused: self.limits.paused(tracked.group),
+            ..tracked.outcome()
+        };
         CopyReport {
             progress,
-            outcomes: self.partitions.iter().map(Tracked::outcome).collect(),
+            outcomes: self.partitions.iter().map(outcome).collect(),
             cancelled,
         }
     }

@@ -1,13 +1,12 @@
 //! Serving the wishes of the machines: fetch, send, settle, delete padding, convert, commit.
 
 use super::event::Event;
-use super::fetch::{FetchLimits, Wanted};
 use super::produce::Entry;
 use super::settle::Unsettled;
-use super::tracked::{Machine, Tracked};
+use super::tracked::Machine;
 use super::transaction::Portion;
-use super::{ProduceLane, Worker, cluster, conversion, fetch, produce, settle};
-use crate::append::{Offsets, Preparation};
+use super::{ProduceLane, Worker, cluster, conversion, produce, settle};
+use crate::append::Append;
 use crate::job::Until;
 use crate::partition::translated::Waiting;
 use ferry_kafka::task;
@@ -16,16 +15,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Fetches under way per broker of the source.
-const FETCH_LANES: u16 = 2;
-/// The most that one fetch may bring.
-const FETCH_BYTES_MAX: usize = 16 << 20;
-/// The most that one fetch may bring of one partition, but for a single larger batch.
-const FETCH_PARTITION_BYTES_MAX: usize = 4 << 20;
-/// Partitions in one fetch.
-const FETCH_PARTITIONS_MAX: usize = 400;
-/// What one partition may keep waiting before it is not fetched any more.
-const QUEUE_BYTES_MAX: usize = 4 << 20;
 /// Produce requests under way per broker of the target.
 const REQUESTS_UNDER_WAY_MAX: usize = 6;
 /// The size from which on a produce request takes no further batch.
@@ -209,10 +198,18 @@ impl Worker {
             }
         }
         for (broker, mut ready) in orders {
+            // Behind those that the last request held: where there is more to send than the broker
+            // takes, everybody has a turn.
+            let last = self.last_sent.get(&broker).copied();
+            let next = ready.partition_point(|index| last.is_some_and(|last| *index <= last));
+            ready.rotate_left(next);
             while !ready.is_empty() && self.lane(broker).under_way < REQUESTS_UNDER_WAY_MAX {
                 let order = self.order(&mut ready, remembered_since_ms);
                 if order.is_empty() {
                     break;
+                }
+                if let Some(entry) = order.last() {
+                    self.last_sent.insert(broker, entry.index);
                 }
                 let lane = self.lane(broker);
                 lane.under_way += 1;
@@ -228,6 +225,7 @@ impl Worker {
         let mut order = Vec::new();
         let mut bytes = 0;
         let mut rest = Vec::new();
+        let mut more = Vec::new();
         for index in ready.drain(..) {
             if bytes >= REQUEST_BYTES {
                 rest.push(index);
@@ -245,7 +243,7 @@ impl Worker {
             tracked.in_flight_bytes += taken;
             bytes += taken.max(1);
             if machine.can_send(remembered_since_ms) {
-                rest.push(index);
+                more.push(index);
             }
             order.push(Entry {
                 index,
@@ -253,6 +251,8 @@ impl Worker {
                 send,
             });
         }
+        // Who was left out comes before who has more.
+        rest.append(&mut more);
         *ready = rest;
         order
     }
@@ -303,6 +303,13 @@ impl Worker {
     fn portions(&mut self) -> Vec<Portion> {
         let mut portions = Vec::new();
         let mut bytes = 0;
+        let waiting = self.partitions.iter().filter_map(|tracked| {
+            let Machine::Translated { machine, .. } = &tracked.machine else {
+                return None;
+            };
+            (machine.waits() == Waiting::Records).then(|| machine.queued_bytes())
+        });
+        let share = fair_share(waiting.collect(), TRANSACTION_BYTES_MAX);
         let count = self.partitions.len();
         for step in 0..count {
             let index = (self.next_portion + step) % count;
@@ -314,12 +321,13 @@ impl Worker {
                 self.next_portion = index;
                 break;
             }
-            let Some(taken) = machine.take(TRANSACTION_PARTITION_BYTES_MAX) else {
+            let Some(taken) = machine.take(share.min(TRANSACTION_PARTITION_BYTES_MAX)) else {
                 continue;
             };
             let size: usize = taken.appends.iter().map(|append| append.bytes.len()).sum();
             bytes += size;
             tracked.in_flight_bytes += size;
+            tracked.taken_records = taken.appends.iter().map(Append::records).sum();
             tracked.in_transaction = true;
             portions.push(Portion {
                 index,
@@ -329,118 +337,6 @@ impl Worker {
             });
         }
         portions
-    }
-
-    fn serve_fetches(&mut self, now: Instant) {
-        let brokers: Vec<BrokerId> = self.by_source.keys().copied().collect();
-        for broker in brokers {
-            for lane in 0..FETCH_LANES {
-                if self.fetches.contains(&(broker, lane)) {
-                    continue;
-                }
-                if self.rate.as_mut().is_some_and(|rate| !rate.open(now)) {
-                    return;
-                }
-                if !self.serve_fetch(broker, lane, now) {
-                    break;
-                }
-            }
-        }
-    }
-
-    /// Begins one fetch, if there is something to fetch and memory to hold it.
-    fn serve_fetch(&mut self, broker: BrokerId, lane: u16, now: Instant) -> bool {
-        let held: usize = self.partitions.iter().map(Tracked::held_bytes).sum();
-        let budget = self.job.settings.memory_bytes;
-        let free = budget.saturating_sub(held + self.fetching_bytes);
-        let limit = FETCH_BYTES_MAX.min(budget / 4).max(1 << 20);
-        if free < limit && !(held == 0 && self.fetches.is_empty()) {
-            return false;
-        }
-        let wanted = self.wanted(broker, now);
-        if wanted.is_empty() {
-            return false;
-        }
-        let limits = FetchLimits {
-            bytes: limit as i32,
-            partition_bytes: FETCH_PARTITION_BYTES_MAX.min(limit) as i32,
-        };
-        for want in &wanted {
-            self.partitions[want.index].fetching = true;
-        }
-        self.fetches.insert((broker, lane));
-        self.fetching_bytes += limit;
-        let (source, events) = (self.job.source.clone(), self.events.clone());
-        task::spawn(async move {
-            let fetched = fetch::fetch(&source, broker, lane, wanted, limits).await;
-            let _ = events.send(Event::Fetched {
-                broker,
-                lane,
-                limit,
-                bytes: fetched.bytes,
-                results: fetched.results,
-            });
-        });
-        true
-    }
-
-    /// The partitions to fetch from `broker` next, beginning behind those of the last fetch. Those
-    /// that have reached the end are left for a fetch of their own: a broker answers at once when
-    /// there is anything, and would answer for them with nothing each time.
-    fn wanted(&mut self, broker: BrokerId, now: Instant) -> Vec<Wanted> {
-        let Some(led) = self.by_source.get(&broker) else {
-            return Vec::new();
-        };
-        let start = self.next_fetch.get(&broker).copied().unwrap_or(0) % led.len().max(1);
-        let mut behind = Vec::new();
-        let mut at_end = Vec::new();
-        let mut next = start;
-        for step in 0..led.len() {
-            let place = (start + step) % led.len();
-            let tracked = &self.partitions[led[place]];
-            let Some(from) = tracked.wants_fetch(QUEUE_BYTES_MAX, now) else {
-                continue;
-            };
-            let at_the_end = from >= tracked.ends.last_stable.max(tracked.end);
-            let list = if at_the_end { &mut at_end } else { &mut behind };
-            if list.len() < FETCH_PARTITIONS_MAX {
-                list.push(self.want(tracked, from));
-            }
-            next = place + 1;
-        }
-        if let Some(position) = self.next_fetch.get_mut(&broker) {
-            *position = next;
-        } else {
-            self.next_fetch.insert(broker, next);
-        }
-        if behind.is_empty() {
-            // Until the ends that were there at the beginning are reached there is no need to wait
-            // for more.
-            let waits = !matches!(self.job.until, Until::CaughtUp);
-            if waits { at_end } else { Vec::new() }
-        } else {
-            behind
-        }
-    }
-
-    fn want(&self, tracked: &Tracked, from: i64) -> Wanted {
-        Wanted {
-            index: tracked.index,
-            partition: tracked.job.source.clone(),
-            topic_id: tracked.job.source_topic_id,
-            leader_epoch: tracked.source_leader.map_or(-1, |(_, epoch)| epoch),
-            last_epoch: tracked.epoch_before_fetch(),
-            how: Preparation {
-                from,
-                offsets: match tracked.preserves() {
-                    true => Offsets::Preserve {
-                        filler: tracked.job.filler.clone(),
-                    },
-                    false => Offsets::Translate,
-                },
-                batch_bytes_max: tracked.job.batch_bytes_max,
-            },
-        }
     }
 
     /// Asks the source for its ends again and again, until they stand still.
@@ -465,5 +361,33 @@ impl Worker {
             let results = cluster::ends(&source, partitions).await;
             let _ = events.send(Event::Ends { results });
         });
+    }
+}
+
+/// The most that each may take of `total` so that all get what they want, or as much as anybody.
+fn fair_share(mut wanted: Vec<usize>, total: usize) -> usize {
+    wanted.sort_unstable();
+    let mut left = total;
+    for (number, bytes) in wanted.iter().enumerate() {
+        let share = left / (wanted.len() - number);
+        if *bytes > share {
+            return share;
+        }
+        left -= bytes;
+    }
+    total
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fair_share;
+
+    #[test]
+    fn who_wants_little_gets_it_and_the_others_share_the_rest() {
+        assert_eq!(fair_share(vec![], 100), 100);
+        assert_eq!(fair_share(vec![10, 20], 100), 100);
+        assert_eq!(fair_share(vec![1_000, 10, 20], 100), 70);
+        assert_eq!(fair_share(vec![1_000, 1_000, 10], 100), 45);
+        assert_eq!(fair_share(vec![1_000; 4], 100), 25);
     }
 }

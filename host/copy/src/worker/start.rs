@@ -1,9 +1,12 @@
 //! What is made sure of before the first batch.
 
 use super::event::SourceEnds;
+use super::groups::Groups;
 use super::keeper::{Keeper, TopicState, unreadable};
+use super::limits::Limits;
 use super::tracked::{Machine, Tracked};
 use super::transaction::{BeginFailure, TransactionalProducer};
+use super::turns::Turns;
 use super::{CopyError, Drain, Worker, cluster};
 use crate::batch::rewrite::Producer;
 use crate::halt::Halt;
@@ -54,10 +57,12 @@ pub(super) async fn open(
         remembered.source_topic_id = tracked.job.source_topic_id;
         remembered.target_topic_id = tracked.job.target_topic_id;
     }
-    let rate = job
-        .settings
-        .bandwidth_bytes_per_s
-        .map(|b| super::Rate::new(b, Instant::now()));
+    let (groups, numbers) = Groups::of(&job, Instant::now());
+    for (tracked, number) in partitions.iter_mut().zip(numbers) {
+        tracked.group = number;
+    }
+    let controls = job.settings.controls.clone();
+    let limits = Limits::new(controls, groups.names(), Instant::now());
     let memory = super::memory::BrokerMemory::of(&job.target).await;
     let (events, inbox) = mpsc::unbounded_channel();
     let now = Instant::now();
@@ -65,8 +70,10 @@ pub(super) async fn open(
         job,
         state,
         partitions,
-        by_source: BTreeMap::new(),
-        next_fetch: BTreeMap::new(),
+        groups,
+        turns: Turns::default(),
+        limits,
+        last_sent: BTreeMap::new(),
         next_portion: 0,
         next_void: 0,
         fetches: BTreeSet::new(),
@@ -82,7 +89,6 @@ pub(super) async fn open(
         refreshing: [false; 2],
         refresh_after: [None; 2],
         drain: Drain::default(),
-        rate,
         events,
         inbox,
         progress,

@@ -26,6 +26,8 @@ pub(crate) enum Machine {
 pub(crate) struct Tracked {
     pub(crate) index: Index,
     pub(crate) job: PartitionJob,
+    /// The number of its topic group.
+    pub(crate) group: usize,
     pub(crate) machine: Machine,
     pub(crate) source_leader: Option<(BrokerId, i32)>,
     pub(crate) target_leader: Option<BrokerId>,
@@ -59,6 +61,8 @@ pub(crate) struct Tracked {
     pub(crate) closed_at: Option<i64>,
     /// Bytes that are on their way to the target.
     pub(crate) in_flight_bytes: usize,
+    /// Records in the transaction that is under way.
+    pub(crate) taken_records: i64,
 }
 
 impl Tracked {
@@ -66,6 +70,7 @@ impl Tracked {
         Self {
             index,
             job,
+            group: 0,
             machine,
             source_leader: None,
             target_leader: None,
@@ -87,6 +92,7 @@ impl Tracked {
             saved_voids: false,
             closed_at: None,
             in_flight_bytes: 0,
+            taken_records: 0,
         }
     }
 
@@ -193,6 +199,7 @@ impl Tracked {
             target: self.job.target.clone(),
             mode,
             copied_to: self.copied_to(),
+            paused: false,
             halted: self.halted().cloned(),
         }
     }

@@ -10,6 +10,7 @@ use ferry_copy::batch::codec::Codec;
 use ferry_copy::batch::encode::BatchBuilder;
 use ferry_copy::batch::records::Contents;
 use ferry_copy::batch::rewrite::{Producer, append_rewritten};
+use ferry_copy::controls::Controls;
 use ferry_copy::job::{
     CopyJob, CopyProgress, CopyReport, CopySettings, OffsetMode, PartitionJob, Until,
 };
@@ -136,7 +137,7 @@ impl Bed {
             partitions,
             settings: CopySettings {
                 memory_bytes: 64 << 20,
-                bandwidth_bytes_per_s: None,
+                controls: Controls::default().unchanging(),
                 settling: Duration::from_millis(500),
                 slot: Slot::ONLY,
                 lease: None,
@@ -155,6 +156,7 @@ impl Bed {
             target_topic_id: self.target.topic_id(&place.topic),
             source: place.clone(),
             target: place,
+            group: "other".to_owned(),
             mode,
             budget: Budget::UNLIMITED,
             filler: None,

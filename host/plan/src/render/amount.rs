@@ -3,7 +3,8 @@
 use ferry_model::offset::grouped;
 
 /// `1.9 TiB`, `512 B`.
-pub(super) fn bytes(bytes: u64) -> String {
+#[must_use]
+pub fn bytes(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
     if bytes < 1024 {
         return format!("{bytes} B");
@@ -23,7 +24,8 @@ pub(super) fn bytes(bytes: u64) -> String {
 }
 
 /// `702 M`, `23.9 M`, `88,120`.
-pub(super) fn count(number: i64) -> String {
+#[must_use]
+pub fn count(number: i64) -> String {
     match number {
         10_000_000_000.. => format!("{} G", grouped(number / 1_000_000_000)),
         100_000_000.. => format!("{} M", grouped(number / 1_000_000)),
@@ -33,12 +35,14 @@ pub(super) fn count(number: i64) -> String {
 }
 
 /// `3,012`.
-pub(super) fn whole(number: usize) -> String {
+#[must_use]
+pub fn whole(number: usize) -> String {
     grouped(i64::try_from(number).unwrap_or(i64::MAX))
 }
 
 /// `2 h 40 min`, `12 min`, `45 s`.
-pub(super) fn seconds(seconds: u64) -> String {
+#[must_use]
+pub fn seconds(seconds: u64) -> String {
     match (seconds / 3600, seconds / 60 % 60) {
         (0, 0) => format!("{seconds} s"),
         (0, minutes) if minutes < 10 => format!("{minutes} min {} s", seconds % 60),
@@ -48,7 +52,8 @@ pub(super) fn seconds(seconds: u64) -> String {
 }
 
 /// `1 topic`, `2 topics`.
-pub(super) fn counted(number: usize, noun: &str) -> String {
+#[must_use]
+pub fn counted(number: usize, noun: &str) -> String {
     format!(
         "{} {noun}{}",
         whole(number),

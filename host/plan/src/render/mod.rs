@@ -3,7 +3,7 @@
 //! next line.
 
 mod acls;
-mod amount;
+pub mod amount;
 mod decisions;
 mod grid;
 mod groups;
