@@ -10,6 +10,7 @@ async fn two_workers_that_are_killed_while_brokers_restart_leave_everything_equa
         pause_ms: 2_000,
         per_restart: 3,
         bandwidth: "1 MiB/s".into(),
+        may_end_early: true,
         seed: 7,
     };
     kills(&options).await.expect("equal");
@@ -21,6 +22,7 @@ async fn a_worker_that_wakes_up_after_it_was_replaced_does_no_harm() {
         stops: 2,
         records: 200_000,
         bandwidth: "256 KiB/s".into(),
+        may_end_early: true,
         seed: 7,
     };
     stops(&options).await.expect("equal");
