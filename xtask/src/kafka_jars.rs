@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use crate::workspace::{say, target};
 
 /// The releases that the tests start.
-const NEEDED: [&str; 2] = ["4.3.1", "3.9.2"];
+const NEEDED: [&str; 3] = ["4.3.1", "3.9.2", "2.8.2"];
 
 /// The release whose MirrorMaker 2 is measured beside Ferry.
 const MIRROR_MAKER: &str = "4.3.1";
@@ -134,7 +134,7 @@ fn artifacts(release: &str) -> Vec<String> {
         format!("org.apache.kafka:kafka_2.13:{release}"),
         format!("org.apache.kafka:kafka-tools:{release}"),
     ];
-    // Up to 3.9 the logging library comes with the tools (reload4j). From 4.0 on it is Log4j 2.
+    // Up to 3.9 the logging library comes with the tools (Log4j 1, reload4j at last). From 4.0 on it is Log4j 2.
     if !release.starts_with("2.") && !release.starts_with("3.") {
         artifacts.push(LOGGING.to_owned());
     }

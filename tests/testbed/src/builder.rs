@@ -19,6 +19,7 @@ use crate::port::PortLease;
 use crate::properties::{NodeConfiguration, Ports};
 use crate::readiness;
 use crate::version::KafkaVersion;
+use crate::zookeeper::{self, ZooKeeper};
 
 /// The most nodes of one cluster: a development machine has no room for more.
 const NODES_MAX: u32 = 5;
@@ -134,8 +135,8 @@ impl ClusterBuilder {
         self
     }
 
-    /// Whether ACLs decide what a principal may do (`StandardAuthorizer`); then nobody may do
-    /// anything except super users, until an ACL allows it.
+    /// Whether ACLs decide what a principal may do (`StandardAuthorizer`; `AclAuthorizer` with
+    /// ZooKeeper); then nobody may do anything except super users, until an ACL allows it.
     #[must_use]
     pub fn authorizer(mut self, authorizer: bool) -> Self {
         self.authorizer = authorizer;
@@ -252,6 +253,12 @@ impl ClusterBuilder {
         if !only(&self.name, "._-") {
             return invalid("name", "letters, digits, '.', '_' and '-' are possible");
         }
+        if self.version.needs_zookeeper() && self.listeners != [Listener::Plaintext] {
+            return invalid(
+                "listener",
+                "2.8 has PLAINTEXT only here: take a later release",
+            );
+        }
         if self.users.is_empty() && self.listeners.iter().any(|one| one.uses_sasl()) {
             return invalid("user", "a listener with login needs a user");
         }
@@ -303,8 +310,9 @@ impl ClusterBuilder {
             ports.push(self.assign(&of_node));
             leases.push(of_node);
         }
+        let zookeeper = self.zookeeper(installation, folder)?;
         let node_password = random_id()?;
-        let cluster_id = random_id()?;
+        let mut cluster_id = random_id()?;
         let configurations: Vec<String> = (1..=self.nodes)
             .map(|node_id| {
                 let data = folder.path().join(format!("node-{node_id}/data"));
@@ -316,31 +324,39 @@ impl ClusterBuilder {
                     data: &data,
                     server_pem: &server_pem,
                     authority_pem: &certificates.authority(),
+                    zookeeper_port: zookeeper.as_ref().map(ZooKeeper::port),
                 }
                 .text()
             })
             .collect();
-        let checkpoint = Format {
-            installation,
-            users: &self.users,
-            configuration: &configurations[0],
-            significant: &format!("{:?}", self.properties),
-            scratch: folder.path(),
-        }
-        .checkpoint()?;
+        let checkpoint = match zookeeper {
+            Some(_) => None,
+            None => Some(
+                Format {
+                    installation,
+                    users: &self.users,
+                    configuration: &configurations[0],
+                    significant: &format!("{:?}", self.properties),
+                    scratch: folder.path(),
+                }
+                .checkpoint()?,
+            ),
+        };
         let mut nodes = Vec::new();
         for ((node_id, configuration), (leases, ports)) in (1..)
             .zip(&configurations)
             .zip(leases.into_iter().zip(ports))
         {
             let home = folder.path().join(format!("node-{node_id}"));
-            self.prepare_node(&home, configuration, &checkpoint, &cluster_id, node_id)?;
+            let checkpoint = checkpoint.as_deref();
+            self.prepare_node(&home, configuration, checkpoint, &cluster_id, node_id)?;
             let arguments = self.java_arguments(installation, &home);
             nodes.push(NodeSlot::new(node_id, home, arguments, ports, leases));
         }
-        let shared = Shared {
+        let mut shared = Shared {
             nodes,
-            cluster_id,
+            zookeeper,
+            cluster_id: String::new(),
             node_password,
             certificates,
             ready_limit: READY_LIMIT,
@@ -352,7 +368,24 @@ impl ClusterBuilder {
             })?;
         }
         readiness::wait(&shared)?;
+        if shared.zookeeper.is_some() {
+            cluster_id = zookeeper::cluster_id(&folder.path().join("node-1/data"))?;
+        }
+        shared.cluster_id = cluster_id;
         Ok(shared)
+    }
+
+    /// Starts the ZooKeeper of releases that need one.
+    fn zookeeper(
+        &self,
+        installation: &Installation,
+        folder: &RunFolder,
+    ) -> Result<Option<ZooKeeper>, StartError> {
+        if !self.version.needs_zookeeper() {
+            return Ok(None);
+        }
+        let home = folder.path().join("zookeeper");
+        ZooKeeper::start(installation, &home, PortLease::take()?).map(Some)
     }
 
     /// Gives every listener one of the leased ports.
@@ -369,23 +402,22 @@ impl ClusterBuilder {
         }
     }
 
-    /// Writes all files that a node starts from.
+    /// Writes all files that a node starts from. Without a checkpoint the node formats its data folder
+    /// by itself.
     fn prepare_node(
         &self,
         home: &Path,
         configuration: &str,
-        checkpoint: &Path,
+        checkpoint: Option<&Path>,
         cluster_id: &str,
         node_id: u32,
     ) -> Result<(), StartError> {
         let directory_id = random_id()?;
-        prepare(
-            &home.join("data"),
-            checkpoint,
-            cluster_id,
-            node_id,
-            &directory_id,
-        )
+        let data = home.join("data");
+        match checkpoint {
+            Some(checkpoint) => prepare(&data, checkpoint, cluster_id, node_id, &directory_id),
+            None => std::fs::create_dir_all(&data),
+        }
         .and_then(|()| std::fs::write(home.join("server.properties"), configuration))
         .and_then(|()| {
             let logging = self.version.logging_configuration();

@@ -129,16 +129,20 @@ fn remove_archives_of(release: &str, folder: &Path) {
     }
 }
 
-/// Starts a node with every listener and stops it in order; whether that went well.
+/// Starts a node with all that its release may do here and stops it in order; whether that went well.
 fn make(installation: &Installation, archive: &Path) -> bool {
-    let mut settings = ClusterBuilder::new(installation.version())
+    let version = installation.version();
+    let mut settings = ClusterBuilder::new(version)
         .name("class-archive")
         .listener(Listener::Plaintext)
-        .listener(Listener::SaslPlaintext)
-        .listener(Listener::SaslSsl)
-        .listener(Listener::Ssl)
-        .authorizer(true)
-        .user("archive", "archive");
+        .authorizer(true);
+    if !version.needs_zookeeper() {
+        settings = settings
+            .listener(Listener::SaslPlaintext)
+            .listener(Listener::SaslSsl)
+            .listener(Listener::Ssl)
+            .user("archive", "archive");
+    }
     settings.class_archive = ClassArchive::Make(archive.to_owned());
     let Ok(cluster) = settings.start_blocking() else {
         return false;

@@ -11,11 +11,14 @@ use crate::folder::RunFolder;
 use crate::listener::{Listener, Mechanism};
 use crate::node::{Node, NodeSlot};
 use crate::version::KafkaVersion;
+use crate::zookeeper::ZooKeeper;
 
 /// What the cluster and the handles of its nodes share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) nodes: Vec<NodeSlot>,
+    /// What releases before KRaft keep their metadata in.
+    pub(crate) zookeeper: Option<ZooKeeper>,
     pub(crate) cluster_id: String,
     /// The password of the nodes among themselves.
     pub(crate) node_password: String,
@@ -173,6 +176,9 @@ impl Drop for Cluster {
     fn drop(&mut self) {
         for node in &self.shared.nodes {
             node.close();
+        }
+        if let Some(zookeeper) = &self.shared.zookeeper {
+            zookeeper.close();
         }
     }
 }

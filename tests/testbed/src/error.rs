@@ -92,6 +92,8 @@ pub enum ReadinessError {
         tail: String,
         /// Whether a port that it wanted was taken by another program.
         address_in_use: bool,
+        /// Whether ZooKeeper still held it for alive: its last run was killed a moment ago.
+        still_registered: bool,
     },
     /// The process lives, but does not answer as it should.
     #[error(

@@ -48,6 +48,7 @@ mod properties;
 mod readiness;
 mod spawner;
 mod version;
+mod zookeeper;
 
 pub use builder::ClusterBuilder;
 pub use certificates::{Certificates, ServerCertificate};

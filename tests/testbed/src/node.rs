@@ -10,7 +10,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::cluster::Shared;
-use crate::error::NodeError;
+use crate::error::{NodeError, ReadinessError};
 use crate::installation::java;
 use crate::listener::Listener;
 use crate::port::PortLease;
@@ -20,6 +20,13 @@ use crate::readiness;
 
 /// How long a node may take to end by itself after SIGTERM.
 const STOP_LIMIT: Duration = Duration::from_secs(60);
+
+/// How often a node is started again that ZooKeeper still holds for alive. Its session ends by
+/// itself, after a time that is shorter than so many starts that fail.
+const STARTS_MAX: u32 = 10;
+
+/// How long it is waited between such starts.
+const BETWEEN_STARTS: Duration = Duration::from_secs(1);
 
 /// A node with everything needed to start it again.
 #[derive(Debug)]
@@ -307,10 +314,22 @@ impl Node {
             Ok(()) | Err(NodeError::NotRunning { .. }) => {}
             Err(error) => return Err(error),
         }
-        slot.launch().map_err(|source| NodeError::Spawn {
-            node: slot.id,
-            source,
-        })?;
-        Ok(readiness::wait(&self.shared)?)
+        let start = || {
+            slot.launch().map_err(|source| NodeError::Spawn {
+                node: slot.id,
+                source,
+            })?;
+            readiness::wait(&self.shared).map_err(NodeError::Readiness)
+        };
+        for _ in 1..STARTS_MAX {
+            match start() {
+                Err(NodeError::Readiness(ReadinessError::Died {
+                    still_registered: true,
+                    ..
+                })) => std::thread::sleep(BETWEEN_STARTS),
+                result => return result,
+            }
+        }
+        start()
     }
 }

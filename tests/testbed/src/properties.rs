@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::builder::{ClusterBuilder, User};
 use crate::listener::{Listener, Mechanism};
+use crate::zookeeper;
 
 /// The principal under which the nodes talk to each other; it may do everything.
 ///
@@ -33,6 +34,8 @@ pub(crate) struct NodeConfiguration<'a> {
     pub(crate) data: &'a Path,
     pub(crate) server_pem: &'a Path,
     pub(crate) authority_pem: &'a Path,
+    /// The port of ZooKeeper, for releases that need it.
+    pub(crate) zookeeper_port: Option<u16>,
 }
 
 impl NodeConfiguration<'_> {
@@ -52,9 +55,19 @@ impl NodeConfiguration<'_> {
     }
 
     fn roles(&self, properties: &mut Properties) {
+        properties.set("log.dirs", &self.data.display().to_string());
+        if let Some(port) = self.zookeeper_port {
+            properties.set("broker.id", &self.node_id.to_string());
+            properties.set("zookeeper.connect", &format!("127.0.0.1:{port}"));
+            let session_ms = zookeeper::SESSION_MS.to_string();
+            properties.set("zookeeper.session.timeout.ms", &session_ms);
+            properties.set("zookeeper.connection.timeout.ms", "60000");
+            // The last node of a cluster has nobody to hand its partitions over to, and tries again.
+            properties.set("controlled.shutdown.retry.backoff.ms", "100");
+            return;
+        }
         properties.set("process.roles", "broker,controller");
         properties.set("node.id", &self.node_id.to_string());
-        properties.set("log.dirs", &self.data.display().to_string());
         let voters: Vec<String> = (1..)
             .zip(self.ports)
             .map(|(id, ports): (u32, _)| format!("{id}@127.0.0.1:{}", ports.controller))
@@ -66,10 +79,7 @@ impl NodeConfiguration<'_> {
         let ports = &self.ports[self.node_id as usize - 1];
         let mut bound = vec![format!("{INTERNAL}://127.0.0.1:{}", ports.internal)];
         let mut advertised = bound.clone();
-        let mut protocols = vec![
-            format!("{INTERNAL}:SASL_PLAINTEXT"),
-            "CONTROLLER:SASL_PLAINTEXT".to_owned(),
-        ];
+        let mut protocols = vec![format!("{INTERNAL}:SASL_PLAINTEXT")];
         for (listener, port) in &ports.clients {
             let name = listener.name();
             let host = self.settings.advertised_host.as_deref();
@@ -77,11 +87,14 @@ impl NodeConfiguration<'_> {
             advertised.push(format!("{name}://{}:{port}", host.unwrap_or("127.0.0.1")));
             protocols.push(format!("{name}:{name}"));
         }
-        bound.push(format!("CONTROLLER://127.0.0.1:{}", ports.controller));
+        if self.zookeeper_port.is_none() {
+            bound.push(format!("CONTROLLER://127.0.0.1:{}", ports.controller));
+            protocols.push("CONTROLLER:SASL_PLAINTEXT".to_owned());
+            properties.set("controller.listener.names", "CONTROLLER");
+        }
         properties.set("listeners", &bound.join(","));
         properties.set("advertised.listeners", &advertised.join(","));
         properties.set("listener.security.protocol.map", &protocols.join(","));
-        properties.set("controller.listener.names", "CONTROLLER");
         properties.set("inter.broker.listener.name", INTERNAL);
     }
 
@@ -129,6 +142,10 @@ impl NodeConfiguration<'_> {
     }
 
     fn certificates(&self, properties: &mut Properties) {
+        // Releases that need ZooKeeper open no encrypted listener here.
+        if self.zookeeper_port.is_some() {
+            return;
+        }
         properties.set("ssl.keystore.type", "PEM");
         properties.set(
             "ssl.keystore.location",
@@ -152,10 +169,8 @@ impl NodeConfiguration<'_> {
         if !self.settings.authorizer {
             return;
         }
-        properties.set(
-            "authorizer.class.name",
-            "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-        );
+        let class = self.settings.version.authorizer();
+        properties.set("authorizer.class.name", class);
         let mut principals = vec![format!("User:{NODE_USER}")];
         principals.extend(self.settings.super_principals.iter().cloned());
         properties.set("super.users", &principals.join(";"));

@@ -21,6 +21,9 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 /// What a failed start says in the log when another program has its port.
 const ADDRESS_IN_USE: &str = "Address already in use";
 
+/// What a failed start says in the log when ZooKeeper still knows the node's last run.
+const STILL_REGISTERED: &str = "NodeExistsException";
+
 /// Waits until every running node has opened all its listeners and knows every running node.
 pub(crate) fn wait(shared: &Shared) -> Result<(), ReadinessError> {
     let began = Instant::now();
@@ -53,14 +56,17 @@ fn look_at(node: &NodeSlot) -> Result<bool, ReadinessError> {
     match node.vitality() {
         Ok(Vitality::Running) => Ok(true),
         Ok(Vitality::Paused | Vitality::Absent) => Ok(false),
-        Ok(Vitality::Died(status, log_from)) => Err(ReadinessError::Died {
-            node: node.id,
-            status,
-            address_in_use: read_from(&node.log(), log_from)
-                .is_ok_and(|log| log.contains(ADDRESS_IN_USE)),
-            tail: summary(&node.log(), log_from),
-            log: node.log(),
-        }),
+        Ok(Vitality::Died(status, log_from)) => {
+            let said = read_from(&node.log(), log_from).unwrap_or_default();
+            Err(ReadinessError::Died {
+                node: node.id,
+                status,
+                address_in_use: said.contains(ADDRESS_IN_USE),
+                still_registered: said.contains(STILL_REGISTERED),
+                tail: summary(&node.log(), log_from),
+                log: node.log(),
+            })
+        }
         Err(source) => Err(ReadinessError::Unknown {
             node: node.id,
             source,

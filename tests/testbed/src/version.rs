@@ -8,6 +8,9 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum KafkaVersion {
+    /// 2.8, the last release that many companies stayed on; with ZooKeeper, and with listeners without
+    /// encryption and login only.
+    V2_8,
     /// 3.9, the last release of the 3.x line, as an older source.
     V3_9,
     /// 4.3, the newest release that the package registry has in full.
@@ -19,17 +22,31 @@ impl KafkaVersion {
     #[must_use]
     pub fn release(self) -> &'static str {
         match self {
+            Self::V2_8 => "2.8.2",
             Self::V3_9 => "3.9.2",
             Self::V4_3 => "4.3.1",
         }
     }
 
+    /// Whether its metadata are in ZooKeeper; those of later releases are in the nodes (KRaft).
+    pub(crate) fn needs_zookeeper(self) -> bool {
+        self == Self::V2_8
+    }
+
+    /// The class that decides by ACLs.
+    pub(crate) fn authorizer(self) -> &'static str {
+        match self {
+            Self::V2_8 => "kafka.security.authorizer.AclAuthorizer",
+            Self::V3_9 | Self::V4_3 => "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        }
+    }
+
     /// The option that points the release's logging library to `file`.
     ///
-    /// Kafka 4.0 moved from reload4j to Log4j 2 (KIP-653).
+    /// Kafka 4.0 moved from Log4j 1 (reload4j at last) to Log4j 2 (KIP-653).
     pub(crate) fn logging_option(self, file: &std::path::Path) -> String {
         match self {
-            Self::V3_9 => format!("-Dlog4j.configuration=file:{}", file.display()),
+            Self::V2_8 | Self::V3_9 => format!("-Dlog4j.configuration=file:{}", file.display()),
             Self::V4_3 => format!("-Dlog4j2.configurationFile=file:{}", file.display()),
         }
     }
@@ -38,7 +55,7 @@ impl KafkaVersion {
     /// lines that repeat the configuration, which lies next to the log anyway.
     pub(crate) fn logging_configuration(self) -> &'static str {
         match self {
-            Self::V3_9 => {
+            Self::V2_8 | Self::V3_9 => {
                 "log4j.rootLogger=INFO, console\n\
                  log4j.appender.console=org.apache.log4j.ConsoleAppender\n\
                  log4j.appender.console.layout=org.apache.log4j.PatternLayout\n\

@@ -168,6 +168,12 @@ fn settings_that_can_not_work_are_refused_by_name() {
             "user",
         ),
         (Cluster::builder(KafkaVersion::V4_3).name("../up"), "name"),
+        (
+            Cluster::builder(KafkaVersion::V2_8)
+                .listener(Listener::SaslSsl)
+                .user("a", "b"),
+            "listener",
+        ),
     ];
     for (builder, expected) in cases {
         match builder.start_blocking() {

@@ -14,7 +14,7 @@ use support::{connect, create_topic, end_offset, until, write_record};
 
 #[test]
 fn a_killed_node_has_its_records_and_ports_after_a_restart() {
-    for version in [KafkaVersion::V4_3, KafkaVersion::V3_9] {
+    for version in [KafkaVersion::V4_3, KafkaVersion::V3_9, KafkaVersion::V2_8] {
         let cluster = Cluster::builder(version).start_blocking().unwrap();
         let client = cluster.client_properties(Listener::Plaintext, "anonymous");
         let mut connection = connect(&client).unwrap();

@@ -7,7 +7,7 @@ use ferry_testbed::{Cluster, KafkaVersion, Listener, probe};
 
 #[test]
 fn a_node_answers_and_is_gone_with_its_folder_when_the_cluster_is_dropped() {
-    for version in [KafkaVersion::V4_3, KafkaVersion::V3_9] {
+    for version in [KafkaVersion::V4_3, KafkaVersion::V3_9, KafkaVersion::V2_8] {
         let cluster = Cluster::builder(version).start_blocking().unwrap();
         let mut stream = TcpStream::connect(cluster.bootstrap(Listener::Plaintext)).unwrap();
         assert!(probe::api_versions(&mut stream).unwrap() > 40);
