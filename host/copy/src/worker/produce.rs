@@ -53,6 +53,8 @@ struct Sent {
     base: i64,
     count: Count,
     bytes: usize,
+    /// The largest timestamp of its records.
+    max_timestamp_ms: i64,
 }
 
 type Waiting = (
@@ -93,7 +95,7 @@ async fn send(
     let mut sent = Vec::with_capacity(order.len());
     let mut batches = Vec::with_capacity(order.len());
     for entry in order {
-        let (count, batch) = match encode(&entry.send, producer) {
+        let (count, max_timestamp_ms, batch) = match encode(&entry.send, producer) {
             Ok(encoded) => encoded,
             Err(reason) => return (everything(sent, entry), Err(reason)),
         };
@@ -103,6 +105,7 @@ async fn send(
             base: entry.send.base,
             count,
             bytes: batch.len(),
+            max_timestamp_ms,
         });
         batches.push((entry.partition, batch));
     }
@@ -133,11 +136,13 @@ fn everything(mut sent: Vec<Sent>, entry: Entry) -> Vec<Sent> {
         base: 0,
         count: Count::Records(0),
         bytes: 0,
+        max_timestamp_ms: -1,
     });
     sent
 }
 
-fn encode(send: &Send, producer: Producer) -> Result<(Count, SplitBatch), String> {
+/// What is counted of a batch, its largest timestamp, and the batch.
+fn encode(send: &Send, producer: Producer) -> Result<(Count, i64, SplitBatch), String> {
     let padding: EncodedBatch;
     let (bytes, header): (&Bytes, &BatchHeader) = match &send.records {
         Records::Append(append) => (&append.bytes, &append.header),
@@ -152,7 +157,7 @@ fn encode(send: &Send, producer: Producer) -> Result<(Count, SplitBatch), String
         Records::Append(_) => Count::Records(header.records_count.into()),
         Records::Padding(_) => Count::Padding(header.records_count.into()),
     };
-    Ok((count, batch))
+    Ok((count, header.max_timestamp, batch))
 }
 
 /// The batch in `bytes` with a header of its own and the records where they are.
@@ -259,7 +264,7 @@ fn outcome(sent: &Sent, answer: &Result<Answer, String>) -> (Index, Produced) {
     };
     let code = ErrorCode(partition.error_code);
     let produced = if code.ok() {
-        if partition.log_append_time_ms >= 0 {
+        if restamped(partition, sent.max_timestamp_ms) {
             Produced::Restamped {
                 base: partition.base_offset,
             }
@@ -277,6 +282,12 @@ fn outcome(sent: &Sent, answer: &Result<Answer, String>) -> (Index, Produced) {
         })
     };
     (index, produced)
+}
+
+/// Whether the broker gave the records of a batch its own time. Of a batch that it has already it
+/// tells the largest timestamp, whosever that is (Apache Kafka, `UnifiedLog.append`).
+pub(crate) fn restamped(answer: &PartitionProduceResponse, max_timestamp_ms: i64) -> bool {
+    answer.log_append_time_ms >= 0 && answer.log_append_time_ms != max_timestamp_ms
 }
 
 /// What an error code for a produced batch means: refused for good, or else `unknown`.
@@ -312,3 +323,19 @@ const REFUSED_FOR_GOOD: [ErrorCode; 11] = [
     ErrorCode::UNSUPPORTED_COMPRESSION_TYPE,
     ErrorCode::INVALID_RECORD,
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_that_was_there_before_is_not_taken_for_one_with_another_time() {
+        let answer = |log_append_time_ms| {
+            PartitionProduceResponse::default().with_log_append_time_ms(log_append_time_ms)
+        };
+        assert!(!restamped(&answer(-1), 5_000), "the records keep their own");
+        assert!(!restamped(&answer(5_000), 5_000), "it was there before");
+        assert!(!restamped(&answer(0), 0), "padding that was there before");
+        assert!(restamped(&answer(7_000), 5_000));
+    }
+}

@@ -1,7 +1,9 @@
 //! Sending the batches of one transaction to all leaders at once.
 
 use super::event::Index;
-use super::produce::{by_partition, produce_request, refused_for_good, split, timeout_ms};
+use super::produce::{
+    by_partition, produce_request, refused_for_good, restamped, split, timeout_ms,
+};
 use crate::append::Append;
 use crate::batch::rewrite::{Producer, sequence_at};
 use crate::halt::Halt;
@@ -52,7 +54,17 @@ pub(crate) struct Outgoing<'a> {
 }
 
 /// What one request holds: partition numbers of the job, and the pending answer.
-type UnderWay = (Vec<(Index, TopicPartition, i64)>, Pending<ProduceResponse>);
+type UnderWay = (Vec<Meant>, Pending<ProduceResponse>);
+
+/// One batch of a request.
+struct Meant {
+    index: Index,
+    partition: TopicPartition,
+    /// The source offset of its first record.
+    source: i64,
+    /// The largest timestamp of its records.
+    max_timestamp_ms: i64,
+}
 
 /// Produces everything and returns the base offsets of each partition's batches, in order.
 ///
@@ -145,7 +157,12 @@ impl<'a> Stream<'a> {
             *sequence = sequence_at(i64::from(*sequence) + append.records());
             bytes += batch.len();
             batches.push((out.partition.clone(), batch));
-            meant.push((out.index, out.partition.clone(), append.source_first()));
+            meant.push(Meant {
+                index: out.index,
+                partition: out.partition.clone(),
+                source: append.source_first(),
+                max_timestamp_ms: append.header.max_timestamp,
+            });
             if next + 1 < out.appends.len() {
                 self.rest.push_back((out, next + 1));
             }
@@ -174,13 +191,19 @@ impl<'a> Stream<'a> {
             .await
             .map_err(|error| Failure::Unknown(error.to_string()))?;
         let answers = by_partition(response);
-        for (index, partition, source) in meant {
+        for one in meant {
+            let Meant {
+                index,
+                partition,
+                source,
+                max_timestamp_ms,
+            } = one;
             let key = (partition.topic.as_str().to_owned(), partition.partition);
             let Some(answer) = answers.get(&key) else {
                 return Err(Failure::Unknown(format!("the answer lacks {partition}")));
             };
             let code = ErrorCode(answer.error_code);
-            if code.ok() && answer.log_append_time_ms >= 0 {
+            if code.ok() && restamped(answer, max_timestamp_ms) {
                 let halt = Halt::TimestampsRewritten {
                     offset: answer.base_offset,
                 };
