@@ -1,4 +1,4 @@
-//! Record batches as a broker sees them: header, checks before an append, control batches.
+//! Record batches as a broker sees them: header, place, time, control batches.
 //!
 //! Written from the published format (<https://kafka.apache.org/documentation/#recordbatch>) and
 //! not shared with the code under test: what both read the same way is more likely to be right.
@@ -10,6 +10,8 @@ pub const HEADER_BYTES: usize = 61;
 
 const CRC_AT: usize = 17;
 const ATTRIBUTES_AT: usize = 21;
+const MAX_TIMESTAMP_AT: usize = 35;
+/// The bit that says: the timestamp is the broker's.
 const TIMESTAMP_TYPE: i16 = 0x08;
 const TRANSACTIONAL: i16 = 0x10;
 const CONTROL: i16 = 0x20;
@@ -25,19 +27,12 @@ pub(crate) struct Batch {
     pub(crate) last_offset_delta: i32,
     pub(crate) leader_epoch: i32,
     pub(crate) attributes: i16,
+    pub(crate) base_timestamp_ms: i64,
     pub(crate) max_timestamp_ms: i64,
     pub(crate) producer_id: i64,
     pub(crate) producer_epoch: i16,
     pub(crate) base_sequence: i32,
     pub(crate) records: i32,
-}
-
-/// Why a produced batch is refused: Kafka's error code.
-pub(crate) mod refusal {
-    pub(crate) const CORRUPT_MESSAGE: i16 = 2;
-    pub(crate) const MESSAGE_TOO_LARGE: i16 = 10;
-    pub(crate) const INVALID_RECORD: i16 = 87;
-    pub(crate) const UNSUPPORTED_FOR_MESSAGE_FORMAT: i16 = 43;
 }
 
 impl Batch {
@@ -59,7 +54,8 @@ impl Batch {
             leader_epoch: i32_at(12),
             attributes: i16_at(ATTRIBUTES_AT),
             last_offset_delta: i32_at(23),
-            max_timestamp_ms: i64_at(35),
+            base_timestamp_ms: i64_at(27),
+            max_timestamp_ms: i64_at(MAX_TIMESTAMP_AT),
             producer_id: i64_at(43),
             producer_epoch: i16_at(51),
             base_sequence: i32_at(53),
@@ -68,7 +64,17 @@ impl Batch {
         })
     }
 
-    pub(crate) fn magic(&self) -> u8 {
+    /// Reads the one batch that a produce request has for a partition; none where there is none, or
+    /// more than one, or messages of older formats. What is behind it and is no batch is not seen.
+    pub(crate) fn only(mut records: Bytes) -> Option<Self> {
+        let batch = Self::read(&mut records).filter(|batch| batch.magic() == 2)?;
+        match Self::read(&mut records) {
+            None => Some(batch),
+            Some(_) => None,
+        }
+    }
+
+    fn magic(&self) -> u8 {
         self.bytes[16]
     }
 
@@ -92,31 +98,37 @@ impl Batch {
         self.attributes & CONTROL != 0
     }
 
-    /// What a broker checks of a batch that a client produced (Apache Kafka, `LogValidator`).
-    pub(crate) fn validate(&self, bytes_max: usize) -> Result<(), i16> {
-        if self.magic() != 2 {
-            return Err(refusal::UNSUPPORTED_FOR_MESSAGE_FORMAT);
+    /// Whether its largest timestamp is the broker's, and that of all its records.
+    pub(crate) fn has_broker_time(&self) -> bool {
+        self.attributes & TIMESTAMP_TYPE != 0
+    }
+
+    /// Whether the checksum fits what it covers.
+    pub(crate) fn has_right_checksum(&self) -> bool {
+        self.bytes[CRC_AT..ATTRIBUTES_AT] == checksum(&self.bytes)
+    }
+
+    /// The batch with this largest timestamp, which is the broker's time or the records' own.
+    pub(crate) fn stamped(self, broker_time: bool, max_timestamp_ms: i64) -> Self {
+        let attributes = match broker_time {
+            true => self.attributes | TIMESTAMP_TYPE,
+            false => self.attributes & !TIMESTAMP_TYPE,
+        };
+        if (attributes, max_timestamp_ms) == (self.attributes, self.max_timestamp_ms) {
+            return self;
         }
-        let sum = u32::from_be_bytes([
-            self.bytes[CRC_AT],
-            self.bytes[CRC_AT + 1],
-            self.bytes[CRC_AT + 2],
-            self.bytes[CRC_AT + 3],
-        ]);
-        if crc32c::crc32c(&self.bytes[ATTRIBUTES_AT..]) != sum {
-            return Err(refusal::CORRUPT_MESSAGE);
+        let mut bytes = BytesMut::from(&self.bytes[..]);
+        bytes[ATTRIBUTES_AT..ATTRIBUTES_AT + 2].copy_from_slice(&attributes.to_be_bytes());
+        bytes[MAX_TIMESTAMP_AT..MAX_TIMESTAMP_AT + 8]
+            .copy_from_slice(&max_timestamp_ms.to_be_bytes());
+        let sum = checksum(&bytes);
+        bytes[CRC_AT..ATTRIBUTES_AT].copy_from_slice(&sum);
+        Self {
+            bytes: bytes.freeze(),
+            attributes,
+            max_timestamp_ms,
+            ..self
         }
-        let counted = self.records == self.last_offset_delta + 1 && self.records > 0;
-        if !counted || self.control() || self.attributes & TIMESTAMP_TYPE != 0 {
-            return Err(refusal::INVALID_RECORD);
-        }
-        if self.producer_id >= 0 && (self.producer_epoch < 0 || self.base_sequence < 0) {
-            return Err(refusal::INVALID_RECORD);
-        }
-        if self.bytes.len() > bytes_max {
-            return Err(refusal::MESSAGE_TOO_LARGE);
-        }
-        Ok(())
     }
 
     /// The batch at its place: offset and leader epoch lie outside of the checksum.
@@ -159,14 +171,15 @@ impl Batch {
         bytes.put_i32(1);
         bytes.put_u8((record.len() * 2) as u8);
         bytes.extend_from_slice(&record);
-        let sum = crc32c::crc32c(&bytes[ATTRIBUTES_AT..]);
-        bytes[CRC_AT..ATTRIBUTES_AT].copy_from_slice(&sum.to_be_bytes());
+        let sum = checksum(&bytes);
+        bytes[CRC_AT..ATTRIBUTES_AT].copy_from_slice(&sum);
         Self {
             bytes: bytes.freeze(),
             base_offset: 0,
             last_offset_delta: 0,
             leader_epoch: 0,
             attributes: TRANSACTIONAL | CONTROL,
+            base_timestamp_ms: now_ms,
             max_timestamp_ms: now_ms,
             producer_id,
             producer_epoch,
@@ -174,4 +187,9 @@ impl Batch {
             records: 1,
         }
     }
+}
+
+/// The checksum of a batch, as it stands in its header.
+fn checksum(bytes: &[u8]) -> [u8; 4] {
+    crc32c::crc32c(&bytes[ATTRIBUTES_AT..]).to_be_bytes()
 }

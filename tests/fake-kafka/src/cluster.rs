@@ -315,6 +315,17 @@ impl FakeKafka {
         self.shared.follow_all();
     }
 
+    /// Makes a broker stand still: it answers nothing and, as a follower, fetches nothing.
+    pub fn pause(&self, broker: i32) {
+        self.shared.lock().paused.insert(broker);
+    }
+
+    /// Lets a broker that stands still go on.
+    pub fn resume(&self, broker: i32) {
+        self.shared.lock().paused.remove(&broker);
+        self.shared.follow_all();
+    }
+
     /// Whether a broker is up.
     #[must_use]
     pub fn is_up(&self, broker: i32) -> bool {
@@ -360,7 +371,7 @@ impl FakeKafka {
             log_start: partition.log.start,
             high_watermark: partition.high_watermark(),
             log_end: partition.log.end(),
-            last_stable: partition.last_stable(),
+            last_stable: partition.last_stable(core.options.release),
         })
     }
 

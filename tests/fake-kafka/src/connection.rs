@@ -124,6 +124,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Connection<S> {
 
     async fn work(&mut self, request: &Request, treatment: Treatment) -> Result<(), End> {
         pause(treatment.before).await;
+        self.shared.moves(self.broker).await;
         let answer = match treatment.work {
             Work::Done => self.answer(request, None, treatment.throttle).await?,
             Work::Refused(code) => self.answer(request, Some(code), treatment.throttle).await?,
@@ -133,6 +134,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Connection<S> {
             }
         };
         pause(treatment.after).await;
+        self.shared.moves(self.broker).await;
         if self.gone {
             return Ok(());
         }
@@ -324,7 +326,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Connection<S> {
                 .lock()
                 .fetch(self.broker, asked, version, forced);
             let enough = usize::try_from(asked.min_bytes).unwrap_or(0);
-            if answer.news && (answer.bytes >= enough || answer.bytes == 0) {
+            if answer.urgent || answer.bytes >= enough {
                 return answer.response;
             }
             if tokio::time::timeout_at(deadline, changed).await.is_err() {

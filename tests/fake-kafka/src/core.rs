@@ -26,6 +26,9 @@ pub struct Options {
     pub producer_expiration: Duration,
     /// How often producers are looked at (`producer.id.expiration.check.interval.ms`).
     pub expiration_check: Duration,
+    /// How often open transactions are looked at
+    /// (`transaction.abort.timed.out.transaction.cleanup.interval.ms`).
+    pub transaction_check: Duration,
     /// How long a follower takes to fetch what its leader appended.
     pub replication: Duration,
     /// How long it takes from the answer to EndTxn to its markers.
@@ -47,11 +50,29 @@ impl Default for Options {
             now_ms: 1_800_000_000_000,
             producer_expiration: Duration::from_secs(86_400),
             expiration_check: Duration::from_secs(600),
+            transaction_check: Duration::from_secs(10),
             replication: Duration::from_millis(2),
             markers: Duration::from_millis(3),
             in_sync_min: 1,
             fetch_batches_max: usize::MAX,
             works_on: true,
+        }
+    }
+}
+
+impl Options {
+    /// What `release` does unless it is told otherwise.
+    #[must_use]
+    pub fn of(release: Release) -> Self {
+        let days = match release {
+            // It has no setting for producers and takes that for transactional ids.
+            Release::V2_8 => 7,
+            Release::V3_9 | Release::V4_3 => 1,
+        };
+        Self {
+            release,
+            producer_expiration: Duration::from_secs(days * 86_400),
+            ..Self::default()
         }
     }
 }
@@ -65,6 +86,25 @@ pub struct TopicOptions {
     pub batch_bytes_max: usize,
     /// Whether brokers give records their own time (`message.timestamp.type=LogAppendTime`).
     pub log_append_time: bool,
+    /// How far in the future records may lie, in milliseconds (`message.timestamp.after.max.ms`).
+    pub after_max_ms: Option<i64>,
+    /// What becomes of old records (`cleanup.policy`). Nothing happens by itself.
+    pub cleanup: Cleanup,
+    /// How many replicas must be in sync for an append, if not as many as the cluster says
+    /// (`min.insync.replicas`).
+    pub in_sync_min: Option<usize>,
+}
+
+/// What becomes of old records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Cleanup {
+    /// They are deleted.
+    #[default]
+    Delete,
+    /// The last one of each key stays.
+    Compact,
+    /// Both.
+    CompactAndDelete,
 }
 
 impl Default for TopicOptions {
@@ -73,6 +113,9 @@ impl Default for TopicOptions {
             partitions: 1,
             batch_bytes_max: 1_048_588,
             log_append_time: false,
+            after_max_ms: None,
+            cleanup: Cleanup::Delete,
+            in_sync_min: None,
         }
     }
 }
@@ -121,6 +164,8 @@ pub(crate) struct Core {
     pub(crate) topics: BTreeMap<String, Topic>,
     pub(crate) ports: BTreeMap<i32, u16>,
     pub(crate) down: BTreeSet<i32>,
+    /// Brokers that stand still.
+    pub(crate) paused: BTreeSet<i32>,
     pub(crate) coordinator: Coordinator,
     pub(crate) denied: BTreeSet<String>,
     pub(crate) full_disks: BTreeSet<i32>,
@@ -138,6 +183,7 @@ impl Core {
                 .map(|broker| (broker, crate::FIRST_PORT + broker as u16))
                 .collect(),
             down: BTreeSet::new(),
+            paused: BTreeSet::new(),
             coordinator: Coordinator::default(),
             denied: BTreeSet::new(),
             full_disks: BTreeSet::new(),
@@ -168,16 +214,38 @@ impl Core {
         self.producers
     }
 
+    /// Makes a topic that is replicated on every broker.
     pub(crate) fn create_topic(&mut self, name: &str, options: TopicOptions) {
+        let places = self.spread(options.partitions, -1);
+        self.create_topic_at(name, options, &places);
+    }
+
+    /// So many replicas of each partition, -1 for as many as there are brokers: the brokers lead one
+    /// after the other.
+    pub(crate) fn spread(&self, partitions: usize, replicas: i16) -> Vec<Vec<i32>> {
+        let brokers: Vec<i32> = self.brokers().collect();
+        let count = usize::try_from(replicas).unwrap_or(brokers.len());
+        let place = |index: usize| {
+            let mut replicas = brokers.clone();
+            replicas.rotate_left(index % brokers.len().max(1));
+            replicas.truncate(count);
+            replicas
+        };
+        (0..partitions).map(place).collect()
+    }
+
+    /// Makes a topic with these replicas of each partition, of which the first lead.
+    pub(crate) fn create_topic_at(
+        &mut self,
+        name: &str,
+        options: TopicOptions,
+        places: &[Vec<i32>],
+    ) {
         self.topics_made += 1;
         let alive = self.alive();
-        let brokers: Vec<i32> = self.brokers().collect();
-        let partitions = (0..options.partitions).map(|index| {
-            let mut replicas = brokers.clone();
-            let first = index % replicas.len().max(1);
-            replicas.rotate_left(first);
-            Partition::new(&replicas, &alive)
-        });
+        let partitions = places
+            .iter()
+            .map(|replicas| Partition::new(replicas, &alive));
         let topic = Topic {
             id: Uuid::from_u128((0xFE44 << 64) + self.topics_made),
             partitions: partitions.collect(),
@@ -213,6 +281,10 @@ impl Core {
     pub(crate) fn stop(&mut self, broker: i32) {
         self.down.insert(broker);
         let alive = self.alive();
+        if alive.is_empty() && self.options.release == Release::V2_8 {
+            // With ZooKeeper nobody is left who could take its offices away.
+            return;
+        }
         self.partitions_mut()
             .for_each(|partition| partition.lose(broker, &alive));
         self.counts.elections += 1;
@@ -222,9 +294,11 @@ impl Core {
     pub(crate) fn start(&mut self, broker: i32) {
         self.down.remove(&broker);
         let alive = self.alive();
-        self.partitions_mut()
-            .for_each(|partition| partition.regain(broker, &alive));
-        // A broker that starts reads its producers from its logs, and forgets the old ones at once.
+        for partition in self.partitions_mut() {
+            partition.load(broker);
+            partition.regain(broker, &alive);
+        }
+        // The old ones among its producers are forgotten at once.
         self.expire_producers();
     }
 
@@ -274,6 +348,9 @@ impl Core {
     /// The bytes of a partition's log from its start to its end.
     pub(crate) fn contents(&self, topic: &str, index: i32) -> Option<Bytes> {
         let log = &self.partition(topic, index)?.log;
-        Some(log.read(log.start, i64::MAX, usize::MAX, usize::MAX).0)
+        Some(
+            log.read(log.start, i64::MAX, (usize::MAX, true), usize::MAX)
+                .0,
+        )
     }
 }

@@ -20,13 +20,15 @@ mod faults;
 mod log;
 mod partition;
 mod producers;
+mod records;
 mod shared;
 mod transactions;
+mod validation;
 mod versions;
 
 pub use batch::HEADER_BYTES;
 pub use cluster::{Door, Ends, FakeKafka, NoSuchPartition};
-pub use core::{Counts, Options, TopicOptions};
+pub use core::{Cleanup, Counts, Options, TopicOptions};
 pub use faults::{Faults, NoFaults, Reply, Seen, Treatment, Work};
 pub use versions::Release;
 

@@ -2,6 +2,7 @@
 
 use crate::batch::Batch;
 use crate::producers::Producers;
+use crate::records;
 use bytes::{Bytes, BytesMut};
 
 /// A transaction that was aborted, as fetches tell it.
@@ -28,10 +29,6 @@ pub(crate) struct Log {
 impl Log {
     pub(crate) fn end(&self) -> i64 {
         self.end
-    }
-
-    pub(crate) fn batches(&self) -> &[Batch] {
-        &self.batches
     }
 
     /// Appends `batch`, which may begin behind the end: a compacted log has holes. Returns its base
@@ -110,6 +107,60 @@ impl Log {
         self.start = self.start.max(start).min(self.end);
         let start = self.start;
         self.batches.retain(|batch| batch.next_offset() > start);
+        // The epoch of the start begins there now; those before are gone.
+        while self.epochs.get(1).is_some_and(|(_, begun)| *begun <= start) {
+            self.epochs.remove(0);
+        }
+        if let Some((_, begun)) = self.epochs.first_mut() {
+            *begun = start.max(*begun);
+        }
+    }
+
+    /// The beginning of the batch that holds the start.
+    pub(crate) fn first_batch(&self) -> Option<i64> {
+        self.batches.first().map(|batch| batch.base_offset)
+    }
+
+    /// The epoch that `offset` belongs to, or would.
+    pub(crate) fn epoch_of(&self, offset: i64) -> i32 {
+        let mut epochs = self.epochs.iter().rev();
+        let own = epochs.find(|(_, begun)| *begun <= offset);
+        own.or(self.epochs.first()).map_or(-1, |(epoch, _)| *epoch)
+    }
+
+    /// The first record below `below` that is not older than `timestamp_ms`: offset and timestamp.
+    pub(crate) fn first_since(&self, timestamp_ms: i64, below: i64) -> Option<(i64, i64)> {
+        let mut records = self.records_below(below);
+        records.find(|(_, time_ms)| *time_ms >= timestamp_ms)
+    }
+
+    /// The first of the records below `below` that have the largest timestamp.
+    pub(crate) fn youngest(&self, below: i64) -> Option<(i64, i64)> {
+        let records = self.records_below(below);
+        records.reduce(|largest, record| {
+            if record.1 > largest.1 {
+                record
+            } else {
+                largest
+            }
+        })
+    }
+
+    /// Offsets and timestamps of the records from the start to `below`. Of batches whose records can't
+    /// be read, and of those with holes, each has the largest timestamp.
+    fn records_below(&self, below: i64) -> impl Iterator<Item = (i64, i64)> {
+        let data = self.batches.iter().filter(|batch| !batch.control());
+        let all = data.flat_map(|batch| {
+            let records = records::read(batch).ok().flatten().unwrap_or_default();
+            let whole = records.len() as i64 == batch.next_offset() - batch.base_offset;
+            (batch.base_offset..batch.next_offset()).map(move |offset| {
+                let own = records.get((offset - batch.base_offset) as usize);
+                let own = own.filter(|_| whole && !batch.has_broker_time());
+                let largest = batch.max_timestamp_ms;
+                (offset, own.map_or(largest, |record| record.timestamp_ms))
+            })
+        });
+        all.filter(move |(offset, _)| (self.start..below).contains(offset))
     }
 
     /// Takes away the batches that `gone` says, and leaves holes, as a cleaner does.
@@ -118,13 +169,14 @@ impl Log {
             .retain(|batch| batch.control() || !gone(batch.base_offset, batch.next_offset()));
     }
 
-    /// The whole batches from the one that holds `from` on, up to `below`, at least one and then
-    /// as many as fit into `bytes_max`, at most `batches_max`; and the offset behind them.
+    /// The batches from the one that holds `from` on, up to `below` and at most `batches_max`; and the
+    /// offset behind the last one that is whole. They are cut off at `bytes_max`, in the middle of a
+    /// batch or not. Where that is less than the first batch, it is that batch or nothing.
     pub(crate) fn read(
         &self,
         from: i64,
         below: i64,
-        bytes_max: usize,
+        (bytes_max, first_at_least): (usize, bool),
         batches_max: usize,
     ) -> (Bytes, i64) {
         let first = self
@@ -133,8 +185,19 @@ impl Log {
         let mut out = BytesMut::new();
         let mut next = from;
         for batch in self.batches[first..].iter().take(batches_max) {
-            let fits = out.is_empty() || out.len() + batch.bytes.len() <= bytes_max;
-            if batch.base_offset >= below || !fits {
+            if batch.base_offset >= below {
+                break;
+            }
+            let left = bytes_max.saturating_sub(out.len());
+            if batch.bytes.len() > left {
+                match (out.is_empty(), first_at_least) {
+                    (true, false) => {}
+                    (true, true) => {
+                        out.extend_from_slice(&batch.bytes);
+                        next = batch.next_offset();
+                    }
+                    (false, _) => out.extend_from_slice(&batch.bytes[..left]),
+                }
                 break;
             }
             out.extend_from_slice(&batch.bytes);
@@ -151,8 +214,13 @@ impl Log {
     }
 
     /// The greatest epoch that is not above `epoch`, and where it ends (KIP-101). An epoch below all
-    /// that are known ends where the first of them begins (Apache Kafka, `LeaderEpochFileCache`).
+    /// that are known ends where the first of them begins; one above them has no end (Apache Kafka,
+    /// `LeaderEpochFileCache`).
     pub(crate) fn epoch_end(&self, epoch: i32) -> Option<(i32, i64)> {
+        let last = self.epochs.last().map_or(-1, |(last, _)| *last);
+        if epoch < 0 || epoch > last {
+            return None;
+        }
         let Some(at) = self.epochs.iter().rposition(|(known, _)| *known <= epoch) else {
             return self.epochs.first().map(|(_, begun)| (epoch, *begun));
         };

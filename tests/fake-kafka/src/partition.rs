@@ -2,11 +2,19 @@
 
 use crate::batch::Batch;
 use crate::log::Log;
-use crate::producers::Verdict;
+use crate::producers::{Place, Verdict};
+use crate::validation::Rules;
+use crate::versions::Release;
 use std::collections::BTreeMap;
 
-/// Kafka's codes that an append may be answered with.
-pub(crate) const NOT_ENOUGH_REPLICAS: i16 = 19;
+/// What became of a batch that a producer sent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Produced {
+    /// It was appended at this offset.
+    Now(i64),
+    /// It had been appended before.
+    Before(Place),
+}
 
 /// One partition of a topic.
 #[derive(Debug, Clone)]
@@ -23,6 +31,11 @@ pub(crate) struct Partition {
 struct Replica {
     end: i64,
     in_sync: bool,
+    /// How far its log reached when its broker was started last: of what was before it knows the
+    /// last batch of each producer only.
+    loaded: i64,
+    /// The same where its log was empty then: of what was before it knows nothing.
+    emptied: i64,
 }
 
 impl Partition {
@@ -32,6 +45,8 @@ impl Partition {
         let replica = |broker: &i32| Replica {
             end: 0,
             in_sync: alive.is_empty() || lives(broker),
+            loaded: 0,
+            emptied: 0,
         };
         let mut partition = Self {
             leader: replicas.iter().copied().find(lives),
@@ -62,30 +77,34 @@ impl Partition {
         self.high_watermark
     }
 
-    /// Where a reader of committed records must stop.
-    pub(crate) fn last_stable(&self) -> i64 {
+    /// How far the log of a replica reaches; none where `broker` has none.
+    pub(crate) fn end_at(&self, broker: i32) -> Option<i64> {
+        self.replicas.get(&broker).map(|replica| replica.end)
+    }
+
+    /// Where a reader of committed records must stop. An open transaction whose beginning is deleted
+    /// begins at the start; in 4.3, with the batch that holds the start.
+    pub(crate) fn last_stable(&self, release: Release) -> i64 {
+        let start = self.log.start;
+        let begun = match release {
+            Release::V4_3 => self.log.first_batch().unwrap_or(start).min(start),
+            _ => start,
+        };
         let open = self.log.producers.first_open();
-        open.unwrap_or(i64::MAX).min(self.high_watermark)
+        let open = open.map_or(i64::MAX, |open| if open < start { begun } else { open });
+        open.min(self.high_watermark)
     }
 
     /// Appends what a producer sent, or says why not. A batch that is there already is answered with
     /// its place.
-    pub(crate) fn produce(
-        &mut self,
-        batch: Batch,
-        bytes_max: usize,
-        in_sync_min: usize,
-    ) -> Result<i64, i16> {
-        batch.validate(bytes_max)?;
-        if self.in_sync().count() < in_sync_min {
-            return Err(NOT_ENOUGH_REPLICAS);
-        }
+    pub(crate) fn produce(&mut self, batch: Batch, rules: &Rules) -> Result<Produced, i16> {
+        let batch = rules.check(batch)?;
         if batch.producer_id >= 0
-            && let Verdict::Duplicate(offset) = self.log.producers.judge(&batch)?
+            && let Verdict::Duplicate(place) = self.log.producers.judge(&batch)?
         {
-            return Ok(offset);
+            return Ok(Produced::Before(place));
         }
-        Ok(self.append(batch))
+        Ok(Produced::Now(self.append(batch)))
     }
 
     /// Appends without asking.
@@ -160,8 +179,34 @@ impl Partition {
         if self.leader == Some(broker) {
             self.leader = None;
             self.elect(alive);
+            if self.leader.is_none() {
+                self.epoch += 1;
+            }
         }
         self.advance();
+    }
+
+    /// A broker reads what it knows of producers from its disk, as it does when it is started.
+    pub(crate) fn load(&mut self, broker: i32) {
+        let start = self.log.start;
+        let Some(replica) = self.replicas.get_mut(&broker) else {
+            return;
+        };
+        replica.loaded = replica.end;
+        if replica.end == start {
+            replica.emptied = replica.end;
+        }
+        if self.leader == Some(broker) {
+            self.remember(broker);
+        }
+    }
+
+    /// Takes over what a leader knows of producers.
+    fn remember(&mut self, leader: i32) {
+        if let Some(replica) = self.replicas.get(&leader) {
+            let producers = &mut self.log.producers;
+            producers.reload(replica.loaded, replica.emptied);
+        }
     }
 
     /// A broker is back.
@@ -189,6 +234,7 @@ impl Partition {
         self.leader = Some(broker);
         self.epoch += 1;
         self.log.truncate(end);
+        self.remember(broker);
         let end = self.log.end();
         for replica in self.replicas.values_mut() {
             replica.end = replica.end.min(end);

@@ -16,12 +16,15 @@ const REMEMBERED: usize = 5;
 pub(crate) const OUT_OF_ORDER_SEQUENCE_NUMBER: i16 = 45;
 /// Kafka's code for a producer that another one has taken the place of.
 pub(crate) const INVALID_PRODUCER_EPOCH: i16 = 47;
+/// Kafka's code for a batch that does not fit the state of its producer's transaction.
+pub(crate) const INVALID_TXN_STATE: i16 = 48;
 
 #[derive(Debug, Clone, Copy)]
 struct Remembered {
     first_sequence: i32,
     last_sequence: i32,
     base_offset: i64,
+    max_timestamp_ms: i64,
 }
 
 /// One producer.
@@ -30,8 +33,12 @@ pub(crate) struct Producer {
     pub(crate) epoch: i16,
     batches: VecDeque<Remembered>,
     pub(crate) last_timestamp_ms: i64,
+    /// Where its last batch begins, or its last marker is.
+    last_offset: i64,
     /// The first offset of its open transaction.
     pub(crate) open_since: Option<i64>,
+    /// A marker of a coordinator is known.
+    pub(crate) marked: bool,
 }
 
 impl Producer {
@@ -48,13 +55,21 @@ pub(crate) struct Producers {
     known: BTreeMap<i64, Producer>,
 }
 
+/// Where a batch was appended before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) base_offset: i64,
+    /// Its largest timestamp.
+    pub(crate) max_timestamp_ms: i64,
+}
+
 /// What becomes of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// It is appended.
     Append,
-    /// It was appended before, at this offset.
-    Duplicate(i64),
+    /// It was appended before.
+    Duplicate(Place),
 }
 
 impl Producers {
@@ -88,15 +103,26 @@ impl Producers {
                 && remembered.last_sequence == batch.last_sequence()
         });
         if let Some(same) = same {
-            return Ok(Verdict::Duplicate(same.base_offset));
+            return Ok(Verdict::Duplicate(Place {
+                base_offset: same.base_offset,
+                max_timestamp_ms: same.max_timestamp_ms,
+            }));
         }
         let last = known.last_sequence();
         let follows = i64::from(batch.base_sequence) == i64::from(last) + 1
             || (batch.base_sequence == 0 && last == i32::MAX);
         match follows {
-            true => Ok(Verdict::Append),
             false => Err(OUT_OF_ORDER_SEQUENCE_NUMBER),
+            true if known.open_since.is_some() && !batch.transactional() => Err(INVALID_TXN_STATE),
+            true => Ok(Verdict::Append),
         }
+    }
+
+    /// Whether the producer of `batch` has a transaction open, in the same epoch.
+    pub(crate) fn has_open(&self, batch: &Batch) -> bool {
+        self.known
+            .get(&batch.producer_id)
+            .is_some_and(|known| known.open_since.is_some() && known.epoch == batch.producer_epoch)
     }
 
     /// Takes in a batch that is in the log.
@@ -108,15 +134,19 @@ impl Producers {
             epoch: batch.producer_epoch,
             batches: VecDeque::new(),
             last_timestamp_ms: batch.max_timestamp_ms,
+            last_offset: batch.base_offset,
             open_since: None,
+            marked: false,
         });
         if batch.producer_epoch > producer.epoch {
             producer.epoch = batch.producer_epoch;
             producer.batches.clear();
         }
         producer.last_timestamp_ms = batch.max_timestamp_ms;
+        producer.last_offset = batch.base_offset;
         if batch.control() {
             producer.open_since = None;
+            producer.marked = true;
             return;
         }
         if producer.batches.len() == REMEMBERED {
@@ -126,9 +156,22 @@ impl Producers {
             first_sequence: batch.base_sequence,
             last_sequence: batch.last_sequence(),
             base_offset: batch.base_offset,
+            max_timestamp_ms: batch.max_timestamp_ms,
         });
         if batch.transactional() && producer.open_since.is_none() {
             producer.open_since = Some(batch.base_offset);
+        }
+    }
+
+    /// Takes over what a broker knows that was started when its log ended at `loaded`: of what was
+    /// before, the last batch of each producer. Of what was before `emptied` it knows nothing.
+    pub(crate) fn reload(&mut self, loaded: i64, emptied: i64) {
+        self.known
+            .retain(|_, producer| producer.last_offset >= emptied);
+        for producer in self.known.values_mut() {
+            let before = producer.batches.iter();
+            let before = before.filter(|batch| batch.base_offset < loaded).count();
+            producer.batches.drain(..before.saturating_sub(1));
         }
     }
 
@@ -157,12 +200,20 @@ mod tests {
             last_offset_delta: records - 1,
             leader_epoch: 0,
             attributes: 0,
+            base_timestamp_ms: timestamp_ms,
             max_timestamp_ms: timestamp_ms,
             producer_id: 7,
             producer_epoch: 0,
             base_sequence: sequence,
             records,
         }
+    }
+
+    fn duplicate(base_offset: i64) -> Verdict {
+        Verdict::Duplicate(Place {
+            base_offset,
+            max_timestamp_ms: 0,
+        })
     }
 
     fn remembering(batches: &[Batch]) -> Producers {
@@ -181,16 +232,8 @@ mod tests {
     fn the_last_five_batches_are_answered_again_and_older_ones_refused() {
         let batches: Vec<Batch> = (0..6).map(|n| batch(n * 10, 10, 0)).collect();
         let producers = remembering(&batches);
-        assert_eq!(
-            producers.judge(&batches[5]),
-            Ok(Verdict::Duplicate(50)),
-            "the last"
-        );
-        assert_eq!(
-            producers.judge(&batches[1]),
-            Ok(Verdict::Duplicate(10)),
-            "the fifth"
-        );
+        assert_eq!(producers.judge(&batches[5]), Ok(duplicate(50)), "the last");
+        assert_eq!(producers.judge(&batches[1]), Ok(duplicate(10)), "the fifth");
         assert_eq!(
             producers.judge(&batches[0]),
             Err(OUT_OF_ORDER_SEQUENCE_NUMBER)
@@ -225,6 +268,26 @@ mod tests {
         assert_eq!(old.expire(now, DAY_MS), 1);
         let mut fresh = remembering(&[batch(0, 10, now - 1_000)]);
         assert_eq!(fresh.expire(now, DAY_MS), 0);
+    }
+
+    #[test]
+    fn a_broker_that_was_started_knows_the_last_batch_of_what_was_before() {
+        let batches: Vec<Batch> = (0..4).map(|n| batch(n * 10, 10, 0)).collect();
+        let mut producers = remembering(&batches);
+        producers.reload(20, 0);
+        assert_eq!(producers.judge(&batches[1]), Ok(duplicate(10)));
+        assert_eq!(
+            producers.judge(&batches[0]),
+            Err(OUT_OF_ORDER_SEQUENCE_NUMBER)
+        );
+        producers.reload(40, 0);
+        assert_eq!(producers.judge(&batches[3]), Ok(duplicate(30)));
+        assert_eq!(
+            producers.judge(&batches[2]),
+            Err(OUT_OF_ORDER_SEQUENCE_NUMBER)
+        );
+        producers.reload(40, 40);
+        assert_eq!(producers.judge(&batches[3]), Ok(Verdict::Append));
     }
 
     #[test]

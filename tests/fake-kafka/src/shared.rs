@@ -39,7 +39,8 @@ impl Shared {
             lives,
             this: this.clone(),
         });
-        tokio::spawn(look_after(Arc::downgrade(&shared)));
+        tokio::spawn(forget_producers(Arc::downgrade(&shared)));
+        tokio::spawn(abort_transactions(Arc::downgrade(&shared)));
         shared
     }
 
@@ -76,6 +77,17 @@ impl Shared {
     pub(crate) fn lives(&self, broker: i32) -> Arc<Notify> {
         let mut lives = self.lives.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(lives.entry(broker).or_default())
+    }
+
+    /// Waits as long as `broker` stands still.
+    pub(crate) async fn moves(&self, broker: i32) {
+        loop {
+            let changed = self.changes.notified();
+            if !self.lock().paused.contains(&broker) {
+                return;
+            }
+            changed.await;
+        }
     }
 
     /// Ends every connection of `broker`.
@@ -121,7 +133,7 @@ impl Shared {
 
     fn fetch_as(&self, follower: i32, topic: &str, index: i32) {
         let mut core = self.lock();
-        if core.down.contains(&follower) {
+        if core.down.contains(&follower) || core.paused.contains(&follower) {
             return;
         }
         if let Some(partition) = core.partition_mut(topic, index) {
@@ -183,17 +195,28 @@ impl Shared {
     }
 }
 
-/// Forgets old producers and ends old transactions, as long as the cluster is there.
-async fn look_after(this: Weak<Shared>) {
+/// Forgets old producers, as long as the cluster is there.
+async fn forget_producers(this: Weak<Shared>) {
     loop {
         let Some(shared) = this.upgrade() else { return };
         let every = shared.lock().options.expiration_check;
         drop(shared);
         tokio::time::sleep(every).await;
         let Some(shared) = this.upgrade() else { return };
+        shared.lock().expire_producers();
+    }
+}
+
+/// Aborts transactions that have been open for too long, as long as the cluster is there.
+async fn abort_transactions(this: Weak<Shared>) {
+    loop {
+        let Some(shared) = this.upgrade() else { return };
+        let every = shared.lock().options.transaction_check;
+        drop(shared);
+        tokio::time::sleep(every).await;
+        let Some(shared) = this.upgrade() else { return };
         let late = {
             let mut core = shared.lock();
-            core.expire_producers();
             let now_ms = core.clock.now_ms();
             core.coordinator.expire(now_ms)
         };

@@ -2,6 +2,7 @@
 
 use super::code;
 use crate::core::{Core, Topic};
+use crate::versions::Release;
 use kafka_protocol::messages::api_versions_response::ApiVersion;
 use kafka_protocol::messages::find_coordinator_response::Coordinator;
 use kafka_protocol::messages::metadata_response::{
@@ -73,6 +74,10 @@ impl Core {
             .enumerate()
             .map(|(index, partition)| {
                 let brokers = |list: Vec<i32>| list.into_iter().map(BrokerId).collect();
+                // 4.x keeps the last one apart, who may lead again (KIP-966).
+                let told = |broker: &i32| {
+                    self.options.release < Release::V4_3 || !self.down.contains(broker)
+                };
                 let error = match partition.leader {
                     Some(_) => 0,
                     None => code::LEADER_NOT_AVAILABLE,
@@ -83,7 +88,7 @@ impl Core {
                     .with_leader_id(BrokerId(partition.leader.unwrap_or(-1)))
                     .with_leader_epoch(partition.epoch)
                     .with_replica_nodes(brokers(partition.replicas().collect()))
-                    .with_isr_nodes(brokers(partition.in_sync().collect()))
+                    .with_isr_nodes(brokers(partition.in_sync().filter(told).collect()))
             });
         answer
             .with_topic_id(topic.id)

@@ -1,7 +1,8 @@
 //! ListOffsets, OffsetForLeaderEpoch, DeleteRecords, DescribeProducers.
 
 use super::code;
-use crate::core::Core;
+use crate::core::{Cleanup, Core};
+use crate::versions::Release;
 use kafka_protocol::messages::delete_records_response::{
     DeleteRecordsPartitionResult, DeleteRecordsTopicResult,
 };
@@ -24,6 +25,8 @@ use kafka_protocol::messages::{
 const DEBUGGING_CONSUMER: i32 = -2;
 const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
+/// From 3.0 on (KIP-734).
+const LARGEST_TIMESTAMP: i64 = -3;
 
 impl Core {
     pub(crate) fn list_offsets(
@@ -40,38 +43,36 @@ impl Core {
                     .with_offset(-1)
                     .with_leader_epoch(-1);
                 let name = topic.name.0.as_str();
-                let leads = || {
-                    self.leads(
-                        broker,
-                        name,
-                        asked.partition_index,
-                        asked.current_leader_epoch,
-                    )
+                let (index, known) = (asked.partition_index, asked.current_leader_epoch);
+                let led = || self.led(broker, name, index, known);
+                let partition = match forced.map_or_else(led, Err) {
+                    Ok(partition) => partition,
+                    Err(code) => return answer.with_error_code(code),
                 };
-                if let Err(code) = forced.map_or_else(leads, Err) {
-                    return answer.with_error_code(code);
-                }
-                let Some(partition) = self.partition(name, asked.partition_index) else {
-                    return answer.with_error_code(code::UNKNOWN_TOPIC_OR_PARTITION);
-                };
+                let log = &partition.log;
+                let release = self.options.release;
                 let latest = match (request.replica_id.0, request.isolation_level) {
-                    (DEBUGGING_CONSUMER, _) => partition.log.end(),
-                    (_, 1) => partition.last_stable(),
+                    (DEBUGGING_CONSUMER, _) => log.end(),
+                    (_, 1) => partition.last_stable(release),
                     _ => partition.high_watermark(),
                 };
-                let offset = match asked.timestamp {
-                    LATEST => latest,
-                    EARLIEST => partition.log.start,
-                    timestamp => partition
-                        .log
-                        .batches()
-                        .iter()
-                        .find(|batch| batch.max_timestamp_ms >= timestamp)
-                        .map_or(-1, |batch| batch.base_offset),
+                let (offset, timestamp_ms) = match asked.timestamp {
+                    LATEST => {
+                        return answer
+                            .with_offset(latest)
+                            .with_leader_epoch(partition.epoch);
+                    }
+                    EARLIEST => (log.start, -1),
+                    LARGEST_TIMESTAMP if release > Release::V2_8 => {
+                        log.youngest(latest).unwrap_or((-1, -1))
+                    }
+                    since_ms => log.first_since(since_ms, latest).unwrap_or((-1, -1)),
                 };
+                let epoch = if offset < 0 { -1 } else { log.epoch_of(offset) };
                 answer
                     .with_offset(offset)
-                    .with_leader_epoch(partition.epoch)
+                    .with_timestamp(timestamp_ms)
+                    .with_leader_epoch(epoch)
             });
             ListOffsetsTopicResponse::default()
                 .with_name(topic.name.clone())
@@ -93,15 +94,12 @@ impl Core {
                     .with_leader_epoch(-1)
                     .with_end_offset(-1);
                 let name = topic.topic.0.as_str();
-                let leads =
-                    || self.leads(broker, name, asked.partition, asked.current_leader_epoch);
-                if let Err(code) = forced.map_or_else(leads, Err) {
-                    return answer.with_error_code(code);
-                }
-                let found = self
-                    .partition(name, asked.partition)
-                    .and_then(|partition| partition.log.epoch_end(asked.leader_epoch));
-                match found {
+                let led = || self.led(broker, name, asked.partition, asked.current_leader_epoch);
+                let partition = match forced.map_or_else(led, Err) {
+                    Ok(partition) => partition,
+                    Err(code) => return answer.with_error_code(code),
+                };
+                match partition.log.epoch_end(asked.leader_epoch) {
                     Some((epoch, end)) => answer.with_leader_epoch(epoch).with_end_offset(end),
                     None => answer,
                 }
@@ -125,9 +123,13 @@ impl Core {
                 let answer = DeleteRecordsPartitionResult::default()
                     .with_partition_index(asked.partition_index)
                     .with_low_watermark(-1);
-                let leads = || self.leads(broker, name, asked.partition_index, -1);
-                if let Err(code) = forced.map_or_else(leads, Err) {
+                let led = || self.led(broker, name, asked.partition_index, -1).map(drop);
+                if let Err(code) = forced.map_or_else(led, Err) {
                     return answer.with_error_code(code);
+                }
+                let topic = self.topics.get(name);
+                if topic.is_some_and(|topic| topic.options.cleanup == Cleanup::Compact) {
+                    return answer.with_error_code(code::POLICY_VIOLATION);
                 }
                 let Some(partition) = self.partition_mut(name, asked.partition_index) else {
                     return answer.with_error_code(code::UNKNOWN_TOPIC_OR_PARTITION);
@@ -136,7 +138,7 @@ impl Core {
                     -1 => partition.high_watermark(),
                     offset => offset,
                 };
-                if before > partition.high_watermark() {
+                if !(0..=partition.high_watermark()).contains(&before) {
                     return answer.with_error_code(code::OFFSET_OUT_OF_RANGE);
                 }
                 partition.log.delete_before(before);
@@ -159,24 +161,23 @@ impl Core {
             let name = topic.name.0.as_str();
             let partitions = topic.partition_indexes.iter().map(|index| {
                 let answer = PartitionResponse::default().with_partition_index(*index);
-                let leads = || self.leads(broker, name, *index, -1);
-                if let Err(code) = forced.map_or_else(leads, Err) {
-                    return answer.with_error_code(code);
-                }
-                let producers = self
-                    .partition(name, *index)
-                    .into_iter()
-                    .flat_map(|partition| {
-                        partition.log.producers.iter().map(|(id, producer)| {
-                            ProducerState::default()
-                                .with_producer_id(ProducerId(id))
-                                .with_producer_epoch(producer.epoch.into())
-                                .with_last_sequence(producer.last_sequence())
-                                .with_last_timestamp(producer.last_timestamp_ms)
-                                .with_coordinator_epoch(-1)
-                                .with_current_txn_start_offset(producer.open_since.unwrap_or(-1))
-                        })
-                    });
+                // Followers tell what they know too.
+                let replica = || self.replica(broker, name, *index, -1);
+                let partition = match forced.map_or_else(replica, Err) {
+                    Ok(partition) => partition,
+                    Err(code) => return answer.with_error_code(code),
+                };
+                let producers = partition.log.producers.iter().map(|(id, producer)| {
+                    // There is one coordinator, in its first epoch.
+                    let coordinator_epoch = if producer.marked { 0 } else { -1 };
+                    ProducerState::default()
+                        .with_producer_id(ProducerId(id))
+                        .with_producer_epoch(producer.epoch.into())
+                        .with_last_sequence(producer.last_sequence())
+                        .with_last_timestamp(producer.last_timestamp_ms)
+                        .with_coordinator_epoch(coordinator_epoch)
+                        .with_current_txn_start_offset(producer.open_since.unwrap_or(-1))
+                });
                 answer.with_active_producers(producers.collect())
             });
             TopicResponse::default()

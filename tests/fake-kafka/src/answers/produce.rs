@@ -1,15 +1,24 @@
 //! Produce.
 
 use super::code;
-use crate::batch::{Batch, refusal};
-use crate::core::Core;
+use crate::batch::Batch;
+use crate::core::{Cleanup, Core};
+use crate::partition::Produced;
 use crate::producers::{INVALID_PRODUCER_EPOCH, OUT_OF_ORDER_SEQUENCE_NUMBER};
-use crate::transactions::{Place, code as transaction};
-use bytes::Bytes;
+use crate::transactions::Place;
+use crate::validation::{Rules, refusal};
+use crate::versions::Release;
 use kafka_protocol::messages::ProduceRequest;
 use kafka_protocol::messages::ProduceResponse;
 use kafka_protocol::messages::TopicName;
 use kafka_protocol::messages::produce_response::{PartitionProduceResponse, TopicProduceResponse};
+
+/// The code for a batch whose partition was not added to its transaction, from Produce 11 on (KIP-890);
+/// nobody here speaks older versions to brokers that look.
+const TRANSACTION_ABORTABLE: i16 = 120;
+
+/// The number of acknowledgements that asks for the leader's alone.
+const LEADER_ALONE: i16 = 1;
 
 /// What became of one partition of a request.
 #[derive(Debug, Clone)]
@@ -17,6 +26,14 @@ pub(crate) struct Appended {
     pub(crate) topic: TopicName,
     pub(crate) index: i32,
     pub(crate) result: Result<Acknowledgement, i16>,
+}
+
+/// What a request says for all of its partitions.
+#[derive(Debug, Clone, Copy)]
+struct Asked<'a> {
+    /// The transactional id.
+    id: Option<&'a str>,
+    leader_alone: bool,
 }
 
 /// Where a batch was appended, and what has to be replicated before it is acknowledged.
@@ -27,6 +44,8 @@ pub(crate) struct Acknowledgement {
     pub(crate) epoch: i32,
     pub(crate) log_append_time_ms: i64,
     pub(crate) log_start: i64,
+    /// Nobody waits for the followers.
+    pub(crate) leader_alone: bool,
 }
 
 impl Core {
@@ -38,24 +57,34 @@ impl Core {
         forced: Option<i16>,
     ) -> Vec<Appended> {
         let id = request.transactional_id.as_ref().map(|id| id.0.to_string());
+        let data = request.topic_data.iter().flat_map(|topic| {
+            let partitions = topic.partition_data.iter();
+            partitions.map(|partition| (topic.name.clone(), partition))
+        });
+        let mut parts: Vec<(TopicName, i32, Option<Batch>)> = Vec::new();
+        for (name, partition) in data {
+            let records = partition.records.clone().unwrap_or_default();
+            parts.push((name, partition.index, Batch::only(records)));
+        }
+        let mut batches = parts.iter().filter_map(|(_, _, batch)| batch.as_ref());
+        let nameless = id.is_none() && batches.any(Batch::transactional);
+        let forced = forced.or(nameless.then_some(code::TRANSACTIONAL_ID_AUTHORIZATION_FAILED));
         let mut appended = Vec::new();
-        for topic in &request.topic_data {
-            for partition in &topic.partition_data {
-                let result = match forced {
-                    Some(code) => Err(code),
-                    None => self.produce_to(
-                        broker,
-                        &(topic.name.0.to_string(), partition.index),
-                        partition.records.clone().unwrap_or_default(),
-                        id.as_deref(),
-                    ),
-                };
-                appended.push(Appended {
-                    topic: topic.name.clone(),
-                    index: partition.index,
-                    result,
-                });
-            }
+        for (topic, index, batch) in parts {
+            let place = (topic.0.to_string(), index);
+            let asked = Asked {
+                id: id.as_deref(),
+                leader_alone: request.acks == LEADER_ALONE,
+            };
+            let result = match forced {
+                Some(code) => Err(code),
+                None => self.produce_to(broker, &place, batch, asked),
+            };
+            appended.push(Appended {
+                topic,
+                index,
+                result,
+            });
         }
         appended
     }
@@ -64,43 +93,30 @@ impl Core {
         &mut self,
         broker: i32,
         place: &Place,
-        mut records: Bytes,
-        id: Option<&str>,
+        batch: Option<Batch>,
+        asked: Asked<'_>,
     ) -> Result<Acknowledgement, i16> {
-        self.leads(broker, &place.0, place.1, -1)?;
+        self.known(&place.0, place.1)?;
+        let batch = batch.ok_or(refusal::INVALID_RECORD)?;
+        let partition = self.led(broker, &place.0, place.1, -1)?;
         if self.full_disks.contains(&broker) {
             return Err(code::KAFKA_STORAGE_ERROR);
         }
-        let batch = Batch::read(&mut records).ok_or(refusal::CORRUPT_MESSAGE)?;
-        if !records.is_empty() {
-            return Err(refusal::INVALID_RECORD);
+        let open = partition.log.producers.has_open(&batch);
+        if let Some(id) = asked.id
+            && batch.transactional()
+            && !open
+        {
+            self.verify(id, &batch, place)?;
         }
-        // A partition that the coordinator does not know of is refused (KIP-890, part 1).
-        let known = |id| {
-            let (producer_id, epoch) = (batch.producer_id, batch.producer_epoch);
-            self.coordinator.holds(id, producer_id, epoch, place)
-        };
-        match id {
-            Some(id) if batch.transactional() && !known(id) => {
-                let fenced = self
-                    .coordinator
-                    .get(id)
-                    .is_some_and(|own| own.epoch > batch.producer_epoch);
-                return Err(match fenced {
-                    true => INVALID_PRODUCER_EPOCH,
-                    false => transaction::INVALID_TXN_STATE,
-                });
-            }
-            None if batch.transactional() => return Err(transaction::INVALID_TXN_STATE),
-            _ => {}
-        }
-        let in_sync_min = self.options.in_sync_min;
-        let options = self.topics.get(&place.0).map(|topic| topic.options.clone());
-        let options = options.ok_or(code::UNKNOWN_TOPIC_OR_PARTITION)?;
-        let now_ms = self.clock.now_ms();
+        let rules = self.rules(place)?;
+        let in_sync_min = self.in_sync_min(place);
         let partition = self
             .partition_mut(&place.0, place.1)
             .ok_or(code::UNKNOWN_TOPIC_OR_PARTITION)?;
+        if partition.in_sync().count() < in_sync_min && !asked.leader_alone {
+            return Err(code::NOT_ENOUGH_REPLICAS);
+        }
         let end_before = partition.log.end();
         let remembered = partition
             .log
@@ -108,13 +124,21 @@ impl Core {
             .iter()
             .any(|(known, _)| known == batch.producer_id);
         let sequence = batch.base_sequence;
-        let result = partition.produce(batch, options.batch_bytes_max, in_sync_min);
-        let appended = result.map(|base_offset| Acknowledgement {
-            base_offset,
-            end: partition.log.end(),
-            epoch: partition.epoch,
-            log_append_time_ms: if options.log_append_time { now_ms } else { -1 },
-            log_start: partition.log.start,
+        let appended = partition.produce(batch, &rules).map(|produced| {
+            let (base_offset, log_append_time_ms) = match produced {
+                Produced::Now(base) if rules.log_append_time => (base, rules.now_ms),
+                Produced::Now(base) => (base, -1),
+                // As brokers have it, whosever time it is.
+                Produced::Before(place) => (place.base_offset, place.max_timestamp_ms),
+            };
+            Acknowledgement {
+                base_offset,
+                end: partition.log.end(),
+                epoch: partition.epoch,
+                log_append_time_ms,
+                log_start: partition.log.start,
+                leader_alone: asked.leader_alone,
+            }
         });
         match &appended {
             Ok(place) if place.base_offset < end_before => self.counts.duplicates += 1,
@@ -127,12 +151,59 @@ impl Core {
         appended
     }
 
+    /// Whether the coordinator knows a batch as part of the open transaction of `id`: later releases
+    /// ask it about the first batch of a transaction in each partition (KIP-890, part 1).
+    fn verify(&self, id: &str, batch: &Batch, place: &Place) -> Result<(), i16> {
+        let (producer_id, epoch) = (batch.producer_id, batch.producer_epoch);
+        if self.options.release == Release::V2_8
+            || self.coordinator.holds(id, producer_id, epoch, place)
+        {
+            return Ok(());
+        }
+        let own = self.coordinator.get(id);
+        Err(match own.is_some_and(|own| own.epoch > epoch) {
+            true => INVALID_PRODUCER_EPOCH,
+            false => TRANSACTION_ABORTABLE,
+        })
+    }
+
+    fn rules(&self, place: &Place) -> Result<Rules, i16> {
+        let topic = self.topics.get(&place.0);
+        let topic = topic.ok_or(code::UNKNOWN_TOPIC_OR_PARTITION)?;
+        Ok(Rules {
+            release: self.options.release,
+            batch_bytes_max: topic.options.batch_bytes_max,
+            keyed: topic.options.cleanup != Cleanup::Delete,
+            log_append_time: topic.options.log_append_time,
+            after_max_ms: topic.options.after_max_ms,
+            now_ms: self.clock.now_ms(),
+        })
+    }
+
+    /// How many replicas must be in sync: for later releases never more than there are.
+    fn in_sync_min(&self, place: &Place) -> usize {
+        let own = self
+            .topics
+            .get(&place.0)
+            .and_then(|topic| topic.options.in_sync_min);
+        let demanded = own.unwrap_or(self.options.in_sync_min);
+        match self.partition(&place.0, place.1) {
+            Some(partition) if self.options.release > Release::V2_8 => {
+                demanded.min(partition.replicas().count())
+            }
+            _ => demanded,
+        }
+    }
+
     /// Whether everything that was appended is replicated, or can't be any more: then with the
     /// error for it.
     pub(crate) fn acknowledge(&self, broker: i32, appended: &mut [Appended]) -> bool {
         let mut done = true;
         for one in appended {
             let Ok(place) = one.result else { continue };
+            if place.leader_alone {
+                continue;
+            }
             let Some(partition) = self.partition(one.topic.0.as_str(), one.index) else {
                 one.result = Err(code::UNKNOWN_TOPIC_OR_PARTITION);
                 continue;

@@ -10,6 +10,10 @@ use kafka_protocol::messages::{
     AddPartitionsToTxnRequest, AddPartitionsToTxnResponse, EndTxnRequest, EndTxnResponse,
     InitProducerIdRequest, InitProducerIdResponse, ProducerId,
 };
+use std::collections::BTreeMap;
+
+/// How long a transaction may stay open at most (`transaction.max.timeout.ms`).
+const TIMEOUT_MAX_MS: i64 = 900_000;
 
 impl Core {
     fn coordinates(&self, broker: i32) -> Result<(), i16> {
@@ -38,10 +42,19 @@ impl Core {
                 .with_producer_epoch(0);
             return (answer, None);
         };
+        if id.0.is_empty() {
+            return (answer.with_error_code(code::INVALID_REQUEST), None);
+        }
         if let Err(code) = self.coordinates(broker) {
             return (answer.with_error_code(code), None);
         }
-        let timeout_ms = request.transaction_timeout_ms.into();
+        let timeout_ms: i64 = request.transaction_timeout_ms.into();
+        if !(1..=TIMEOUT_MAX_MS).contains(&timeout_ms) {
+            return (
+                answer.with_error_code(code::INVALID_TRANSACTION_TIMEOUT),
+                None,
+            );
+        }
         let (result, markers) = self
             .coordinator
             .initialise(id.0.as_str(), timeout_ms, fresh);
@@ -71,12 +84,14 @@ impl Core {
                     .map(move |index| (name.clone(), *index))
             })
             .collect();
-        let unknown = places
+        let refused = |place: &Place| self.known(&place.0, place.1).err();
+        let unknown: BTreeMap<Place, i16> = places
             .iter()
-            .any(|place| self.partition(&place.0, place.1).is_none());
+            .filter_map(|place| Some((place.clone(), refused(place)?)))
+            .collect();
         let added = match forced {
             Some(code) => Err(code),
-            None if unknown => Err(code::UNKNOWN_TOPIC_OR_PARTITION),
+            None if !unknown.is_empty() => Err(code::OPERATION_NOT_ATTEMPTED),
             None => self.coordinates(broker).and_then(|()| {
                 let now_ms = self.clock.now_ms();
                 self.coordinator.add(
@@ -91,9 +106,11 @@ impl Core {
         let error = added.err().unwrap_or(0);
         let results = topics.iter().map(|topic| {
             let partitions = topic.partitions.iter().map(|index| {
+                let place = (topic.name.0.to_string(), *index);
+                let own = unknown.get(&place).filter(|_| forced.is_none());
                 AddPartitionsToTxnPartitionResult::default()
                     .with_partition_index(*index)
-                    .with_partition_error_code(error)
+                    .with_partition_error_code(own.copied().unwrap_or(error))
             });
             AddPartitionsToTxnTopicResult::default()
                 .with_name(topic.name.clone())
