@@ -14,7 +14,7 @@ use crate::wire::Log;
 use async_trait::async_trait;
 use ferry_fake_kafka::Release;
 use ferry_kafka::network::Stream;
-use ferry_kafka::{Client, Connection, Lane};
+use ferry_kafka::{Client, Connection, ErrorCode, Lane};
 use ferry_model::identity::BrokerId;
 use ferry_model::name::{TopicName, TopicPartition};
 use std::fmt::Debug;
@@ -182,7 +182,7 @@ impl Cluster {
         self.opened(TopicPartition::new(name, 0)).await
     }
 
-    /// A partition that was just made, as soon as its leader answers for it.
+    /// A partition that was just made, as soon as every broker knows it and its leader answers for it.
     async fn opened(&self, place: TopicPartition) -> Log<'_> {
         let topics = std::slice::from_ref(&place.topic);
         let client = self.client();
@@ -197,6 +197,14 @@ impl Cluster {
             topic_id: topic_id.map(|id| id.0).unwrap_or_default(),
             place,
         };
+        for broker in client.brokers() {
+            let connection = self.connection(broker.id, Lane::Admin).await;
+            let known = async || {
+                let described = log.metadata_at(&connection).await.ok()?;
+                (described.code == ErrorCode::NONE).then_some(())
+            };
+            self.eventually("every broker knows the topic", known).await;
+        }
         self.led(&log).await;
         log
     }

@@ -2,6 +2,7 @@
 
 use super::{Answer, ErrorCode, Log};
 use crate::cluster::Cluster;
+use ferry_kafka::Connection;
 use kafka_protocol::messages::MetadataRequest;
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 
@@ -45,27 +46,35 @@ impl Cluster {
 }
 
 impl Log<'_> {
-    /// What a broker says of this partition, without having the topic made. That there is no leader is
-    /// said in [`Described::code`].
+    /// What some broker says of this partition, without having the topic made. That there is no leader
+    /// is said in [`Described::code`].
+    ///
+    /// # Errors
+    /// The error code of the topic.
+    pub async fn metadata(&self) -> Answer<Described> {
+        let connection = self.cluster.any_connection().await;
+        self.metadata_at(&connection).await
+    }
+
+    /// As [`Log::metadata`], on this connection.
     ///
     /// # Errors
     /// The error code of the topic.
     ///
     /// # Panics
     /// When nobody answers.
-    pub async fn metadata(&self) -> Answer<Described> {
+    pub(crate) async fn metadata_at(&self, connection: &Connection) -> Answer<Described> {
         let topic = MetadataRequestTopic::default().with_name(Some(self.topic()));
         let request = MetadataRequest::default()
             .with_topics(Some(vec![topic]))
             .with_allow_auto_topic_creation(false);
-        let connection = self.cluster.any_connection().await;
         let response = connection.call(&request).await.expect("is answered");
         let told = &response.topics[0];
         super::answer(told.error_code, ())?;
         let mut partitions = told.partitions.iter();
         let told = partitions
             .find(|partition| partition.partition_index == self.index())
-            .expect("the partition is there");
+            .ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
         let sorted = |brokers: &[kafka_protocol::messages::BrokerId]| {
             let mut brokers: Vec<i32> = brokers.iter().map(|broker| broker.0).collect();
             brokers.sort_unstable();
