@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use ferry_copy::controls::Controls;
 use ferry_copy::job::{CopyJob, CopyProgress, CopySettings, OffsetMode, PartitionJob, Until};
-use ferry_copy::lease::Slot;
+use ferry_copy::lease::{Holder, LeaseSettings, Slot};
 use ferry_copy::partition::exact::Budget;
 use ferry_copy::worker;
 use ferry_model::identity::Side;
@@ -23,6 +23,19 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(600);
 /// `max.message.bytes` of a topic that sets none.
 const BATCH_BYTES_MAX: usize = 1_048_588;
 
+/// `copy.lease-seconds` unless set.
+const LEASE: Duration = Duration::from_secs(30);
+
+/// A lease as that of the command; each measurement has a progress topic of its own.
+fn lease(target: &ferry_kafka::Client) -> LeaseSettings {
+    LeaseSettings {
+        holder: Holder::default(),
+        duration: LEASE,
+        request_timeout: target.settings().request_timeout,
+        gone: |_| true,
+    }
+}
+
 /// Copies.
 pub(super) async fn run(task: &Task) -> Result<Said> {
     let source = wire::connect(&task.source, Side::Source).await?;
@@ -38,7 +51,6 @@ pub(super) async fn run(task: &Task) -> Result<Said> {
         Peer::FerryTransactional => OffsetMode::Translate("to measure it".to_owned()),
         _ => OffsetMode::Preserve,
     };
-    let state_path = std::env::temp_dir().join(format!("ferry-bench-{}.json", std::process::id()));
     let partitions = (0..task.workload.partitions).map(|partition| PartitionJob {
         source: TopicPartition::new(from.clone(), partition),
         target: TopicPartition::new(to.clone(), partition),
@@ -59,10 +71,9 @@ pub(super) async fn run(task: &Task) -> Result<Said> {
             controls: Controls::default().unchanging(),
             settling: SETTLING,
             slot: Slot::ONLY,
-            lease: None,
+            lease: lease(&target),
             transactional_id: format!("ferry-{}-0", task.alias()),
             progress_topic,
-            state: ferry_copy::storage::FileStorage::at(&state_path),
         },
         until: if task.drains {
             Until::Drained {
@@ -76,7 +87,6 @@ pub(super) async fn run(task: &Task) -> Result<Said> {
     let (told, _) = watch::channel(CopyProgress::default());
     let (_keep, cancel) = watch::channel(false);
     let report = worker::run(job, told, cancel).await?;
-    let _ = std::fs::remove_file(state_path);
     let halted = |outcome: &&ferry_copy::job::PartitionOutcome| outcome.halted.is_some();
     if let Some(outcome) = report.outcomes.iter().find(halted) {
         bail!("{} halted: {:?}", outcome.target, outcome.halted);

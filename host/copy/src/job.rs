@@ -4,7 +4,6 @@ use crate::controls::{Controls, Limit};
 use crate::halt::Halt;
 use crate::lease::{LeaseSettings, Slot};
 use crate::partition::exact::Budget;
-use crate::storage::Storage;
 use ferry_kafka::client::Client;
 use ferry_model::identity::TopicId;
 use ferry_model::name::{TopicName, TopicPartition};
@@ -56,15 +55,13 @@ pub struct CopySettings {
     pub settling: Duration,
     /// Which worker of how many this is.
     pub slot: Slot,
-    /// The lease that keeps other hosts from the partitions of this slot. Without one the caller holds
-    /// a lock, and what is remembered is in a file; with one it is in the progress topic.
-    pub lease: Option<LeaseSettings>,
+    /// The lease that keeps others from the partitions of this slot.
+    pub lease: LeaseSettings,
     /// The transactional id of this slot, which translated partitions are written with.
     pub transactional_id: String,
-    /// The topic of the target that keeps the progress of translated partitions.
+    /// The topic of the target that keeps the leases, the progress of translated partitions, and what
+    /// else the workers have to remember.
     pub progress_topic: TopicName,
-    /// What remembers what neither cluster does.
-    pub state: Arc<dyn Storage>,
 }
 
 /// When a copy is done.

@@ -7,6 +7,7 @@
 //! own when the transaction began, and renews the lease from that moment on. Batches outside of
 //! transactions leave only while the lease lasts ([`ferry_kafka::gate::Gate`]).
 
+use crate::progress::{ProgressRecord, worker_key};
 use ferry_kafka::gate::Gate;
 use ferry_kafka::task;
 use serde::{Deserialize, Serialize};
@@ -145,8 +146,15 @@ impl Lease {
         self.gate.shuts_at_ms() - task::since_boot_ms() < lasts - lasts / 3
     }
 
-    /// The record that says so.
-    pub(crate) fn record(&self, released: bool) -> LeaseRecord {
+    /// The record of the progress topic that says so.
+    pub(crate) fn progress_record(&self, released: bool) -> ProgressRecord {
+        ProgressRecord {
+            key: worker_key(self.slot.number, "lease"),
+            value: Some(serde_json::json!(self.record(released)).to_string()),
+        }
+    }
+
+    fn record(&self, released: bool) -> LeaseRecord {
         let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         LeaseRecord {
             format: LEASE_FORMAT,

@@ -6,8 +6,8 @@
 pub mod batch;
 
 pub mod append;
-pub mod closing;
 pub mod controls;
+pub mod fillers;
 pub mod fleet;
 pub mod halt;
 pub mod job;
@@ -21,6 +21,5 @@ pub mod progress_reader;
 pub mod recopy;
 mod single_fetch;
 pub mod state;
-pub mod storage;
 pub mod verify;
 pub mod worker;

@@ -1,14 +1,11 @@
 //! Forgetting what was copied of a topic, so that its copy starts over.
 
 use crate::job::CopyJob;
-use crate::state::StateFile;
 use crate::worker::{BeginFailure, CopyError, TransactionalProducer};
 use ferry_model::name::TopicName;
-use std::sync::Arc;
 
-/// Forgets everything about the partitions of `job`, whose topic is `target` at the target: the
-/// progress of translated partitions and what the state file remembers. The target topic must be
-/// gone, or records would be copied beside those that are there.
+/// Forgets what the progress topic remembers of the partitions of `target`, a topic of the target,
+/// which must be gone, or records would be copied beside those that are there. `job` says where.
 ///
 /// # Errors
 /// [`CopyError`] when the progress can't be read or written; it may be tried again.
@@ -29,13 +26,5 @@ pub async fn forget_topic(job: &CopyJob, target: &TopicName) -> Result<(), CopyE
             .await
             .map_err(BeginFailure::into_error)?;
     }
-    if job.settings.lease.is_some() {
-        return Ok(());
-    }
-    let mut state = StateFile::open(Arc::clone(&job.settings.state))?;
-    for partition in &job.partitions {
-        state.forget(&partition.source);
-    }
-    state.save()?;
     Ok(())
 }

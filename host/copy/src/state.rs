@@ -1,4 +1,4 @@
-//! What the copy remembers between runs on this host, in one file.
+//! What the copy remembers between runs, in records of the progress topic.
 //!
 //! The target's log says how far a partition with kept offsets has come, and the progress topic how
 //! far a translated one; here stands what neither can tell: the producer, paddings that were begun,
@@ -6,31 +6,20 @@
 //! start that the source still has the history that was copied.
 
 use ferry_model::identity::{ClusterId, TopicId};
-use ferry_model::name::TopicPartition;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use crate::halt::Halt;
 use crate::partition::exact::EpochMark;
-use crate::storage::Storage;
 
-/// The version of the file's format.
-pub const STATE_FORMAT: u32 = 1;
-
-/// What the copy remembers.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// What one worker remembers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CopyState {
-    /// [`STATE_FORMAT`] of the writer.
-    pub format: u32,
     /// The producer that everything with kept offsets is written with.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub producer: Option<ProducerState>,
     /// Per partition of the source, as `topic-partition`.
     pub partitions: BTreeMap<String, PartitionState>,
     /// Whether a copy has ever begun, so that something may still be on its way to the target.
-    #[serde(default)]
     pub began: bool,
 }
 
@@ -105,119 +94,5 @@ impl PartitionState {
     pub fn set_epoch_mark(&mut self, mark: Option<EpochMark>) {
         self.source_epoch = mark.map(|mark| mark.epoch);
         self.source_epoch_end = mark.map(|mark| mark.end);
-    }
-}
-
-/// The state file could not be read or written.
-#[derive(Debug, thiserror::Error)]
-pub enum StateError {
-    /// Reading or writing failed.
-    #[error("{} can't be {action}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What was tried: `read` or `written`.
-        action: &'static str,
-        /// What the system said.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The file holds something else than a state.
-    #[error("{} is not a copy state: {reason}", path.display())]
-    Malformed {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-}
-
-/// The state in memory with the file behind it.
-#[derive(Debug)]
-pub struct StateFile {
-    storage: Arc<dyn Storage>,
-    state: CopyState,
-}
-
-impl StateFile {
-    /// Opens the state that `storage` keeps; where nothing is kept yet it is empty.
-    ///
-    /// # Errors
-    /// [`StateError`] when it can't be read or understood.
-    pub fn open(storage: Arc<dyn Storage>) -> Result<Self, StateError> {
-        let failed = |source| StateError::Io {
-            path: storage.name(),
-            action: "read",
-            source,
-        };
-        let state = match storage.read().map_err(failed)? {
-            Some(bytes) => parse(&storage.name(), &bytes)?,
-            None => CopyState {
-                format: STATE_FORMAT,
-                ..CopyState::default()
-            },
-        };
-        Ok(Self { storage, state })
-    }
-
-    /// What is remembered.
-    #[must_use]
-    pub fn state(&self) -> &CopyState {
-        &self.state
-    }
-
-    /// What is remembered of source partition `partition`.
-    #[must_use]
-    pub fn partition(&self, partition: &TopicPartition) -> Option<&PartitionState> {
-        self.state.partitions.get(&partition.to_string())
-    }
-
-    /// Changes what is remembered of source partition `partition`, in memory only.
-    pub fn partition_mut(&mut self, partition: &TopicPartition) -> &mut PartitionState {
-        self.state
-            .partitions
-            .entry(partition.to_string())
-            .or_default()
-    }
-
-    /// Forgets source partition `partition`, in memory only.
-    pub fn forget(&mut self, partition: &TopicPartition) {
-        self.state.partitions.remove(&partition.to_string());
-    }
-
-    /// Changes what is remembered, in memory only.
-    pub fn state_mut(&mut self) -> &mut CopyState {
-        &mut self.state
-    }
-
-    /// Writes the state: a new file takes the old one's place once it is on disk.
-    ///
-    /// # Errors
-    /// [`StateError::Io`].
-    pub fn save(&self) -> Result<(), StateError> {
-        let failed = |source| StateError::Io {
-            path: self.storage.name(),
-            action: "written",
-            source,
-        };
-        let bytes = serde_json::to_vec(&self.state).map_err(|e| failed(e.into()))?;
-        self.storage.write(&bytes).map_err(failed)
-    }
-}
-
-fn parse(path: &Path, bytes: &[u8]) -> Result<CopyState, StateError> {
-    let malformed = |reason| StateError::Malformed {
-        path: path.to_owned(),
-        reason,
-    };
-    let state: CopyState =
-        serde_json::from_slice(bytes).map_err(|error| malformed(error.to_string()))?;
-    if state.format == STATE_FORMAT {
-        Ok(state)
-    } else {
-        Err(malformed(format!(
-            "format {}; this version reads {STATE_FORMAT}",
-            state.format
-        )))
     }
 }

@@ -3,10 +3,11 @@
 mod support;
 
 use ferry_copy::batch::codec::Codec;
-use ferry_copy::closing::{Closed, close};
+use ferry_copy::fillers;
 use ferry_copy::halt::Halt;
 use ferry_copy::job::{OffsetMode, PartitionJob};
 use ferry_copy::partition::exact::Budget;
+use ferry_copy::worker::closing::{Closed, close};
 use ferry_kafka::admin::offsets::OffsetSpec;
 use ferry_model::name::TopicPartition;
 use std::time::{Duration, Instant};
@@ -197,17 +198,27 @@ async fn a_compacted_topic_arrives_with_the_exact_map_or_with_its_offsets() {
     assert_eq!(closed, [(kept.clone(), Closed::At(at))]);
     let again = close(&bed.job(filling.clone())).await.expect("closes");
     assert_eq!(again, closed, "once is enough");
+    // The second to last filler tells when they are gone.
+    let start = bed.offset(&bed.target, &kept, OffsetSpec::Earliest).await;
+    let second = fillers::second_to_last(&bed.target, &kept, support::FILLER, start..at)
+        .await
+        .expect("is read");
+    let is_there = async |offset| {
+        let there = fillers::is_there(&bed.target, &kept, support::FILLER, offset).await;
+        there.expect("is read")
+    };
     let limit = Instant::now() + Duration::from_secs(90);
-    loop {
-        let verdicts = bed.verdicts(&report, true).await;
-        assert_equal(&verdicts);
-        let fillers = verdicts[0].compared.as_ref().map_or(0, |c| c.fillers);
-        if fillers <= 1 {
-            break;
-        }
-        assert!(Instant::now() < limit, "{fillers} fillers are left");
-        tokio::time::sleep(Duration::from_secs(1)).await;
+    while match second {
+        Some(second) => is_there(second).await,
+        None => false,
+    } {
+        assert!(Instant::now() < limit, "the cleaner does not come");
+        tokio::time::sleep(Duration::from_millis(200)).await;
     }
+    let verdicts = bed.verdicts(&report, true).await;
+    assert_equal(&verdicts);
+    let left = verdicts[0].compared.as_ref().ok().map(|c| c.fillers);
+    assert_eq!(left, Some(1), "all but the last are gone");
     // A copy that has nothing to do goes on; one that has is told why it can't.
     let quiet = bed.copy(bed.job(filling.clone())).await;
     assert_eq!(quiet.outcomes, report.outcomes);

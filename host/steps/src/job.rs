@@ -11,7 +11,6 @@ use ferry_copy::job::{
     Until,
 };
 use ferry_copy::partition::exact::Budget;
-use ferry_copy::storage::FileStorage;
 use ferry_copy::worker::{self, CopyError};
 use ferry_engine::{StepError, View};
 use ferry_model::name::TopicPartition;
@@ -89,10 +88,9 @@ pub(crate) fn job_of(
             controls: undertaking.controls.clone().unchanging(),
             settling: undertaking.settling,
             slot: undertaking.slot(number),
-            lease: Some(undertaking.lease_settings()),
+            lease: undertaking.lease_settings(),
             transactional_id: undertaking.transactional_id(number),
             progress_topic: progress_topic(&plan.migration),
-            state: FileStorage::at(undertaking.copy_state()),
         },
         until,
     }
@@ -242,8 +240,6 @@ pub fn copy_problem(error: &CopyError) -> Problem {
         CopyError::OtherTarget { .. } => Problem::new(codes::COPY_FAILED, error.to_string())
             .cause("bootstrap.servers of the target was changed?")
             .next("correct it in migration.yaml"),
-        CopyError::State(source) => Problem::new(codes::COPY_FAILED, source.to_string())
-            .cause("the disk is full, or the directory belongs to another user?"),
         CopyError::Progress { source, .. } => {
             Problem::new(codes::COPY_FAILED, format!("{error}: {source}"))
                 .cause("somebody else wrote to the progress topic?")

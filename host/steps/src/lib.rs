@@ -1,5 +1,6 @@
 //! The native steps of a migration, in the order of the graph:
-//! topics, acls, copy, drain, groups, verify.
+//! topics, acls, copy, drain, close, groups, verify, clean; close and clean only where fillers keep
+//! offsets.
 //!
 //! A step knows the plan, the two clusters and the engine's journal. It knows nothing of plugins,
 //! terminals or configuration files: what a plugin decides reaches it through
@@ -11,9 +12,12 @@
 )]
 
 mod acls;
+mod clean;
+mod close;
 pub mod codes;
 mod copy;
 mod drain;
+mod filled;
 mod following;
 mod groups;
 pub mod holder;
@@ -33,6 +37,8 @@ mod undertaking;
 mod verification;
 mod verify;
 
+pub use clean::CleanStep;
+pub use close::CloseStep;
 pub use copy::{CopyFigures, CopyStep};
 pub use drain::DrainStep;
 pub use following::{Following, LOOK_EVERY};
@@ -49,22 +55,40 @@ pub use verification::{PartitionResult, Verification};
 pub use verify::VerifyStep;
 
 use ferry_engine::Step;
+use ferry_plan::Plan;
 use std::sync::Arc;
 
 pub use acls::AclsStep;
 
 /// The names of the steps of a whole migration, in their order.
-pub const STOCK_ORDER: [&str; 6] = ["topics", "acls", "copy", "drain", "groups", "verify"];
+#[must_use]
+pub fn stock_order(plan: &Plan) -> Vec<&'static str> {
+    let filled = filled::any(plan);
+    [
+        "topics", "acls", "copy", "drain", "close", "groups", "verify", "clean",
+    ]
+    .into_iter()
+    .filter(|name| filled || !["close", "clean"].contains(name))
+    .collect()
+}
 
 /// The steps of a whole migration.
 #[must_use]
 pub fn stock_steps(undertaking: &Arc<Undertaking>) -> Vec<Arc<dyn Step>> {
-    vec![
+    let mut steps: Vec<Arc<dyn Step>> = vec![
         Arc::new(TopicsStep::new(Arc::clone(undertaking))),
         Arc::new(AclsStep::new(Arc::clone(undertaking))),
         Arc::new(CopyStep::new(Arc::clone(undertaking))),
         Arc::new(DrainStep::new(Arc::clone(undertaking))),
-        Arc::new(GroupsStep::new(Arc::clone(undertaking))),
-        Arc::new(VerifyStep::new(Arc::clone(undertaking))),
-    ]
+    ];
+    let filled = filled::any(&undertaking.plan);
+    if filled {
+        steps.push(Arc::new(CloseStep::new(Arc::clone(undertaking))));
+    }
+    steps.push(Arc::new(GroupsStep::new(Arc::clone(undertaking))));
+    steps.push(Arc::new(VerifyStep::new(Arc::clone(undertaking))));
+    if filled {
+        steps.push(Arc::new(CleanStep::new(Arc::clone(undertaking))));
+    }
+    steps
 }

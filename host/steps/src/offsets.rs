@@ -2,7 +2,9 @@
 
 use crate::undertaking::Undertaking;
 use ferry_copy::map::OffsetMap;
+use ferry_copy::progress::state_key;
 use ferry_copy::progress_reader::read_progress;
+use ferry_copy::state::PartitionState;
 use ferry_copy::worker::{SourceRange, ends_of};
 use ferry_model::decision::OffsetQuestion;
 use ferry_model::group::{CommittedOffset, GroupFacts};
@@ -56,15 +58,22 @@ impl Places {
                 .cause("a broker is down?")
                 .next("ferry check, then ferry apply again"));
             };
-            let found = table.partition(&copied.target).map_err(|source| {
+            let unreadable = |source| {
                 failed(ferry_copy::worker::CopyError::Progress {
                     topic: topic.to_string(),
                     source,
                 })
-            })?;
+            };
+            let found = table.partition(&copied.target).map_err(unreadable)?;
             let (map, copied_to) = match found {
                 Some((progress, map)) => (Some(map), progress.position().source_next),
-                None => (None, target_range.high_watermark),
+                None => {
+                    // What closed a partition's last segment is none of its records.
+                    let state: Option<PartitionState> =
+                        table.read(&state_key(&copied.target)).map_err(unreadable)?;
+                    let closed = state.and_then(|state| state.closed_at);
+                    (None, closed.unwrap_or(target_range.high_watermark))
+                }
             };
             let place = Place {
                 target: copied.target,

@@ -50,12 +50,6 @@ pub type TopicIds = BTreeMap<TopicName, TopicId>;
 pub(crate) const TOPIC_IDS: &str = "topics/ids";
 
 impl Undertaking {
-    /// The file in which the copy remembers what neither cluster does.
-    #[must_use]
-    pub fn copy_state(&self) -> PathBuf {
-        self.directory.join("copy.json")
-    }
-
     /// The transactional id of worker `number`.
     #[must_use]
     pub fn transactional_id(&self, number: u32) -> String {

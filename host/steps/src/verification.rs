@@ -45,6 +45,9 @@ pub struct PartitionResult {
     pub differences: Vec<Difference>,
     /// Records that only one side's cleaner has taken so far.
     pub explained_by_compaction: u64,
+    /// Fillers at the target that its cleaner has not taken yet.
+    #[serde(default)]
+    pub fillers: u64,
     /// Why it could not be compared, if so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<String>,
@@ -73,6 +76,7 @@ impl From<&PartitionVerdict> for PartitionResult {
             differences_total: 0,
             differences: Vec::new(),
             explained_by_compaction: 0,
+            fillers: 0,
             failed: None,
         };
         match &verdict.compared {
@@ -84,6 +88,7 @@ impl From<&PartitionVerdict> for PartitionResult {
                 result.differences_total = compared.differences_total;
                 result.differences.clone_from(&compared.differences);
                 result.explained_by_compaction = compared.explained_by_compaction;
+                result.fillers = compared.fillers;
             }
             Err(reason) => result.failed = Some(reason.clone()),
         }

@@ -29,7 +29,10 @@ async fn a_migration_lives_from_plan_to_rollback_and_leaves_nothing_behind() {
         estate: EstateOptions::small(),
         folder: folder.clone(),
         properties: Vec::new(),
-        copy: vec!["bandwidth: 2 MiB/s".to_owned()],
+        copy: vec![
+            "bandwidth: 2 MiB/s".to_owned(),
+            "filler-key: ferry-filler".to_owned(),
+        ],
     };
     let mut stage = Stage::set(options, |line| println!("{line}"))
         .await
@@ -65,6 +68,7 @@ async fn a_migration_lives_from_plan_to_rollback_and_leaves_nothing_behind() {
     assert!(again.contains("was finished before"), "{again}");
     assert_eq!(world(&ferry, "again.json").await, done);
     run(&ferry, &["verify"], 0).await;
+    fillers_are_gone(&folder);
 
     // Somebody writes to a topic of the target before the cutover.
     let place = filled(&done["target"]);
@@ -87,6 +91,31 @@ async fn a_migration_lives_from_plan_to_rollback_and_leaves_nothing_behind() {
     assert_eq!(after["source"], before["source"]);
     assert_eq!(after["target"], before["target"], "nothing is left behind");
     no_secret_in(&folder);
+}
+
+/// Compacted topics kept their offsets, and of all fillers their cleaner has left at most the last of
+/// each partition.
+fn fillers_are_gone(folder: &Path) {
+    let path = folder.join(".ferry/demo/verification.json");
+    let result: Value =
+        serde_json::from_slice(&std::fs::read(path).expect("is there")).expect("is JSON");
+    let partitions = result["partitions"].as_array().expect("a list");
+    let compacted = |partition: &&Value| {
+        let name = partition["source"].as_str().unwrap_or_default();
+        name.starts_with("pricing_table-")
+    };
+    let compacted: Vec<_> = partitions.iter().filter(compacted).collect();
+    assert!(!compacted.is_empty(), "{result}");
+    for partition in compacted {
+        assert!(
+            partition["fillers"].as_u64().is_some_and(|left| left <= 1),
+            "{partition}"
+        );
+        assert_eq!(
+            partition["source_range"], partition["target_range"],
+            "{partition}"
+        );
+    }
 }
 
 /// Starts `apply`, lets a second one be refused while it copies, and stops it as Ctrl-C does.

@@ -52,7 +52,6 @@ faults! {
     OtherWriter "somebody else writes to the target",
     StrayMarker "a marker appears at the target",
     DiskFull "a disk of the target is full",
-    StateDiskFull "the disk of the worker is full",
     SourceDenied "a right at the source is lost",
     TargetDenied "a right at the target is lost",
     ClockJumps "a clock jumps",

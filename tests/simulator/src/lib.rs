@@ -18,7 +18,6 @@ mod process;
 mod run;
 mod schedule;
 mod source;
-mod storage;
 mod treatment;
 mod verification;
 mod worker;

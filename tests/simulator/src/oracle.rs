@@ -155,12 +155,11 @@ pub(crate) fn has_cause(
         _ => false,
     });
     let lingered = schedule.unprotected();
-    let replaced = schedule.replaced();
     let holds = match halt {
         Halt::Diverged { .. } | Halt::TargetEndUnexpected { .. } => {
-            meddled || lingered || replaced || truncated || recreated
+            meddled || lingered || truncated || recreated
         }
-        Halt::TargetAhead { .. } => meddled || lingered || replaced || truncated || recreated,
+        Halt::TargetAhead { .. } => meddled || lingered || truncated || recreated,
         Halt::SourceHistoryChanged { .. } => truncated || recreated,
         Halt::TopicRecreated { side } => recreated && side == "source",
         _ => false,

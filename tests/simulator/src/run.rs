@@ -7,7 +7,6 @@ use crate::oracle::{Place, has_cause};
 use crate::process::{self, Process};
 use crate::schedule::{Event, Happening, Schedule};
 use crate::source::{Source, options};
-use crate::storage::MemoryStorage;
 use crate::treatment::Chances;
 use crate::worker::{Ended, Orders, PROGRESS_TOPIC, topic};
 use fastrand::Rng;
@@ -140,7 +139,6 @@ enum Mend {
     Start { source: bool, broker: i32 },
     Continue,
     MakeRoom { broker: i32 },
-    MakeRoomForState,
     Allow { source: bool, topic: String },
     HurryFollowers,
     Resume { topic: String },
@@ -184,8 +182,6 @@ impl World {
             source: pipes(&source),
             target: pipes(&target),
             partitions: Vec::new(),
-            state: MemoryStorage::default(),
-            leased: schedule.leased,
             controls: watch::Sender::new(Controls::default()),
         };
         let mut world = Self {
@@ -311,7 +307,6 @@ impl World {
                     }
                 }
                 Mend::MakeRoom { broker } => self.target.fill_disk(broker, false),
-                Mend::MakeRoomForState => self.orders.state.fill(false),
                 Mend::Allow { source, topic } => self.cluster(source).deny(&topic, false),
                 Mend::HurryFollowers => self.chances.slow_followers(Duration::ZERO),
                 Mend::Resume { topic } => self.orders.controls.send_modify(|controls| {
@@ -501,10 +496,6 @@ impl World {
             Happening::DiskFull { broker, lasts } => {
                 self.target.fill_disk(*broker, true);
                 self.later(*lasts, Mend::MakeRoom { broker: *broker });
-            }
-            Happening::StateDiskFull { lasts } => {
-                self.orders.state.fill(true);
-                self.later(*lasts, Mend::MakeRoomForState);
             }
             Happening::Denied {
                 source,

@@ -112,9 +112,6 @@ pub(crate) enum Happening {
         broker: i32,
         lasts: Duration,
     },
-    StateDiskFull {
-        lasts: Duration,
-    },
     Denied {
         source: bool,
         topic: usize,
@@ -155,7 +152,6 @@ impl Happening {
             Self::OtherWriter { .. } => Fault::OtherWriter,
             Self::StrayMarker { .. } => Fault::StrayMarker,
             Self::DiskFull { .. } => Fault::DiskFull,
-            Self::StateDiskFull { .. } => Fault::StateDiskFull,
             Self::Denied { source: true, .. } => Fault::SourceDenied,
             Self::Denied { source: false, .. } => Fault::TargetDenied,
             Self::ClockJumps { .. } => Fault::ClockJumps,
@@ -182,8 +178,6 @@ pub(crate) struct Schedule {
     /// The longest that a request of a worker that is gone may wait: with more than the settling
     /// time nobody can promise that nothing goes wrong, only that it is found.
     pub(crate) lingers_at_most: Duration,
-    /// Whether workers hold a lease.
-    pub(crate) leased: bool,
     /// Batches of one partition in one answer, at most.
     pub(crate) fetch_batches_max: usize,
     pub(crate) events: Vec<Event>,
@@ -220,7 +214,6 @@ impl Schedule {
                 SETTLING / 2
             },
             fetch_batches_max: rng.usize(1..=4),
-            leased: rng.bool(),
             topics,
             events: Vec::new(),
         };
@@ -258,18 +251,12 @@ impl Schedule {
             }
             | Happening::OtherWriter { topic, partition }
             | Happening::StrayMarker { topic, partition } => here(*topic, *partition),
-            Happening::WorkerReplaced { .. } => !self.leased,
             _ => false,
         });
         lost && !self.undisturbed()
             && events.any(|what| {
                 matches!(what, Happening::SourceExpired { topic, partition, .. } if here(*topic, *partition))
             })
-    }
-
-    /// Whether a worker was replaced that may wake up and write: one with a lease does not.
-    pub(crate) fn replaced(&self) -> bool {
-        !self.leased && self.has(Fault::WorkerReplaced)
     }
 
     /// Whether nothing goes wrong but that somebody else writes.
@@ -292,7 +279,6 @@ impl Schedule {
     /// only be found.
     pub(crate) fn beyond_protection(&self) -> bool {
         self.unprotected()
-            || self.replaced()
             || [
                 Fault::OtherWriter,
                 Fault::StrayMarker,
@@ -420,11 +406,10 @@ fn event(rng: &mut Rng, schedule: &Schedule) -> Event {
         },
         33 => Happening::OtherWriter { topic, partition },
         34 => Happening::StrayMarker { topic, partition },
-        35 => Happening::DiskFull {
+        35..=36 => Happening::DiskFull {
             broker: rng.i32(1..=schedule.target_brokers),
             lasts,
         },
-        36 => Happening::StateDiskFull { lasts },
         37 => Happening::Denied {
             source,
             topic,

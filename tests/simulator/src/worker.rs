@@ -3,11 +3,9 @@
 use crate::network::Pipes;
 use crate::process::{self, Process};
 use crate::schedule::SETTLING;
-use crate::storage::MemoryStorage;
 use ferry_copy::controls::Controls;
 use ferry_copy::job::{CopyJob, CopyProgress, CopyReport, CopySettings, PartitionJob, Until};
 use ferry_copy::lease::{Holder, LeaseSettings, Slot};
-use ferry_copy::storage::Storage;
 use ferry_copy::worker::{self, CopyError};
 use ferry_kafka::settings::Address;
 use ferry_kafka::{Client, ClientSettings, ConnectError};
@@ -30,9 +28,6 @@ pub(crate) struct Orders {
     pub(crate) source: Pipes,
     pub(crate) target: Pipes,
     pub(crate) partitions: Vec<PartitionJob>,
-    pub(crate) state: MemoryStorage,
-    /// Whether workers hold a lease, and keep what they remember in the progress topic.
-    pub(crate) leased: bool,
     /// What an operator sets.
     pub(crate) controls: watch::Sender<Controls>,
 }
@@ -52,9 +47,7 @@ impl Orders {
 
     async fn run(self, number: u32) -> Ended {
         let mut job = self.job().await?;
-        if let Some(lease) = &mut job.settings.lease {
-            lease.holder.process_id = number;
-        }
+        job.settings.lease.holder.process_id = number;
         let (progress, _) = watch::channel(CopyProgress::default());
         let (_cancel, cancelled) = watch::channel(false);
         let report = worker::run(job, progress, cancelled).await;
@@ -93,15 +86,14 @@ impl Orders {
             controls: self.controls.subscribe(),
             settling: SETTLING,
             slot: Slot::ONLY,
-            lease: self.leased.then(|| LeaseSettings {
+            lease: LeaseSettings {
                 holder: Holder::default(),
                 duration: LEASE,
                 request_timeout: REQUEST_TIMEOUT,
                 gone: |holder| process::is_gone(holder.process_id),
-            }),
+            },
             transactional_id: "ferry-simulated-0".to_owned(),
             progress_topic: topic(PROGRESS_TOPIC),
-            state: Arc::new(self.state.clone()) as Arc<dyn Storage>,
         }
     }
 }

@@ -25,7 +25,10 @@ pub(super) fn run(project: &Project, form: OutputForm) -> Result<Exit, Problem> 
         overrides: Overrides::load(&project.overrides())?,
     };
     output::show(form, &status, || {
-        let mut text = table(project.name(), &status.summary);
+        // Without a plan it is not known what is still to be begun; the rest is.
+        let plan = project.plan(None).ok();
+        let order = plan.map(|file| ferry_steps::stock_order(&file.plan));
+        let mut text = table(project.name(), &status.summary, &order.unwrap_or_default());
         for line in status.overrides.lines() {
             let _ = write!(text, "\nset by hand  {line}");
         }
@@ -43,7 +46,7 @@ struct Status {
     overrides: Overrides,
 }
 
-fn table(name: &str, summary: &Summary) -> String {
+fn table(name: &str, summary: &Summary, order: &[&str]) -> String {
     let mut text = String::new();
     let left = |step: &&StepSummary| matches!(&step.state, StepState::Finished { leftovers } if !leftovers.is_empty());
     let phase = match summary.phase {
@@ -86,7 +89,7 @@ fn table(name: &str, summary: &Summary) -> String {
             .iter()
             .any(|step| step.step.as_str() == **name)
     };
-    for name in ferry_steps::STOCK_ORDER.iter().filter(|name| !begun(name)) {
+    for name in order.iter().filter(|name| !begun(name)) {
         let _ = writeln!(text, "{name:<10} not begun");
     }
     for step in summary.steps.iter().filter(left) {

@@ -1,9 +1,9 @@
 //! What an event changes.
 
 use super::Worker;
+use super::closing::CLOSING_OFFSETS;
 use super::event::{Count, Event, Fetched, Index, Produced, Settled, SourceEnds, TransactionEnd};
 use super::tracked::Machine;
-use crate::closing::CLOSING_OFFSETS;
 use crate::halt::Halt;
 use crate::partition::translated::TranslatedPartition;
 use crate::planted::{Bug, made};

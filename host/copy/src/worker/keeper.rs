@@ -1,27 +1,18 @@
-//! Where the worker keeps what it remembers: in a file of this host, or in the progress topic, where
-//! whoever takes its slot over finds it.
+//! What the worker remembers: records of the progress topic, where whoever takes its slot over finds
+//! them.
 
 use super::CopyError;
 use crate::job::CopyJob;
 use crate::progress::{
     ProgressError, ProgressRecord, ProgressTable, WorkerRecord, state_key, worker_key,
 };
-use crate::state::{CopyState, PartitionState, STATE_FORMAT, StateError, StateFile};
+use crate::state::{CopyState, PartitionState};
 use ferry_model::name::TopicPartition;
 use std::collections::BTreeMap;
 
-/// What is remembered, and where.
+/// What is remembered, and what of it is on record.
 #[derive(Debug)]
-pub(crate) enum Keeper {
-    /// In a file.
-    File(StateFile),
-    /// In the progress topic.
-    Topic(TopicState),
-}
-
-/// What is remembered in the progress topic.
-#[derive(Debug)]
-pub(crate) struct TopicState {
+pub(crate) struct Keeper {
     state: CopyState,
     /// The number of this worker's slot.
     number: u32,
@@ -33,15 +24,21 @@ pub(crate) struct TopicState {
     pending: BTreeMap<String, String>,
 }
 
-impl TopicState {
+impl Keeper {
     /// What `table` holds of the partitions of `job`.
-    pub(crate) fn read(job: &CopyJob, table: &ProgressTable) -> Result<Self, ProgressError> {
+    ///
+    /// # Errors
+    /// [`CopyError::Progress`] where it can't be understood.
+    pub(crate) fn read(job: &CopyJob, table: &ProgressTable) -> Result<Self, CopyError> {
+        Self::try_read(job, table).map_err(|error| unreadable(job, error))
+    }
+
+    fn try_read(job: &CopyJob, table: &ProgressTable) -> Result<Self, ProgressError> {
         let number = job.settings.slot.number;
         let key = worker_key(number, "state");
         let record: WorkerRecord = table.read(&key)?.unwrap_or_default();
-        let mut topic = Self {
+        let mut keeper = Self {
             state: CopyState {
-                format: STATE_FORMAT,
                 producer: record.producer,
                 began: record.began,
                 partitions: BTreeMap::new(),
@@ -56,13 +53,13 @@ impl TopicState {
             let key = state_key(&partition.target);
             if let Some(found) = table.read::<PartitionState>(&key)? {
                 // Whoever had the partition before may have been another worker.
-                topic.state.began = true;
-                topic.state.partitions.insert(name.clone(), found);
+                keeper.state.began = true;
+                keeper.state.partitions.insert(name.clone(), found);
             }
-            topic.targets.insert(name, partition.target.clone());
+            keeper.targets.insert(name, partition.target.clone());
         }
-        topic.saved = topic.values();
-        Ok(topic)
+        keeper.saved = keeper.values();
+        Ok(keeper)
     }
 
     fn values(&self) -> BTreeMap<String, String> {
@@ -104,48 +101,28 @@ impl TopicState {
     pub(crate) fn written(&mut self) {
         self.saved = std::mem::take(&mut self.pending);
     }
-}
-
-impl Keeper {
-    fn state_of(&self) -> &CopyState {
-        match self {
-            Self::File(file) => file.state(),
-            Self::Topic(topic) => &topic.state,
-        }
-    }
 
     /// What is remembered.
     pub(crate) fn state(&self) -> &CopyState {
-        self.state_of()
+        &self.state
     }
 
     /// Changes what is remembered, in memory only.
     pub(crate) fn state_mut(&mut self) -> &mut CopyState {
-        match self {
-            Self::File(file) => file.state_mut(),
-            Self::Topic(topic) => &mut topic.state,
-        }
+        &mut self.state
     }
 
     /// What is remembered of source partition `partition`.
     pub(crate) fn partition(&self, partition: &TopicPartition) -> Option<&PartitionState> {
-        self.state_of().partitions.get(&partition.to_string())
+        self.state.partitions.get(&partition.to_string())
     }
 
     /// Changes what is remembered of source partition `partition`, in memory only.
     pub(crate) fn partition_mut(&mut self, partition: &TopicPartition) -> &mut PartitionState {
-        self.state_mut()
+        self.state
             .partitions
             .entry(partition.to_string())
             .or_default()
-    }
-
-    /// Writes the file, if there is one.
-    pub(crate) fn save_file(&self) -> Option<Result<(), StateError>> {
-        match self {
-            Self::File(file) => Some(file.save()),
-            Self::Topic(_) => None,
-        }
     }
 }
 

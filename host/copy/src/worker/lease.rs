@@ -6,7 +6,7 @@ use super::{CopyError, Worker};
 use crate::job::CopyJob;
 use crate::lease::{Lease, LeaseRecord, LeaseSettings};
 use crate::planted::{Bug, made};
-use crate::progress::{ProgressRecord, ProgressTable, WORKER_KEYS, worker_key};
+use crate::progress::{ProgressTable, WORKER_KEYS, worker_key};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -15,20 +15,16 @@ const TAKE_LIMIT: Duration = Duration::from_secs(120);
 /// How long it is waited between attempts.
 const AGAIN_AFTER: Duration = Duration::from_millis(500);
 
-/// Ends what an earlier worker had open, takes the slot's lease where there is one, and reads the
-/// progress topic.
+/// Ends what an earlier worker had open, takes the slot's lease, and reads the progress topic.
 pub(super) async fn take(
     job: &CopyJob,
     transactional: &mut TransactionalProducer,
-) -> Result<ProgressTable, CopyError> {
-    let Some(settings) = &job.settings.lease else {
-        transactional.initialise().await?;
-        return transactional.read_progress().await;
-    };
+) -> Result<(Lease, ProgressTable), CopyError> {
+    let settings = &job.settings.lease;
     let began = Instant::now();
-    loop {
+    let lease = loop {
         let reason = match try_take(job, transactional, settings).await? {
-            Ok(()) => break,
+            Ok(lease) => break lease,
             Err(reason) => reason,
         };
         if began.elapsed() > TAKE_LIMIT {
@@ -38,11 +34,11 @@ pub(super) async fn take(
         }
         tracing::warn!(reason, "the lease was not taken; it is tried again");
         tokio::time::sleep(AGAIN_AFTER).await;
-    }
+    };
     // Who came at the same time sees us now, and we see them.
     let table = transactional.read_progress().await?;
     refuse_other_counts(job, settings, &table)?;
-    Ok(table)
+    Ok((lease, table))
 }
 
 /// One attempt; an inner error may pass.
@@ -50,7 +46,7 @@ async fn try_take(
     job: &CopyJob,
     transactional: &mut TransactionalProducer,
     settings: &LeaseSettings,
-) -> Result<Result<(), String>, CopyError> {
+) -> Result<Result<Lease, String>, CopyError> {
     let slot = job.settings.slot;
     // From here on nobody else can renew a lease on this slot without our noticing.
     let producer = transactional.initialise().await?;
@@ -68,13 +64,10 @@ async fn try_take(
         tokio::time::sleep(wait).await;
     }
     let lease = Lease::new(settings.clone(), slot, (producer.id, producer.epoch));
-    let record = ProgressRecord {
-        key,
-        value: Some(serde_json::json!(lease.record(false)).to_string()),
-    };
-    transactional.hold(lease);
+    let record = lease.progress_record(false);
+    transactional.hold(lease.clone());
     match transactional.begin_with(producer, vec![record]).await {
-        Ok(()) => Ok(Ok(())),
+        Ok(()) => Ok(Ok(lease)),
         Err(BeginFailure::Again(reason)) => Ok(Err(reason)),
         Err(BeginFailure::Final(error)) => Ok(Err(error.to_string())),
     }
@@ -109,12 +102,8 @@ fn refuse_other_counts(
 }
 
 impl Worker {
-    pub(super) fn lease(&self) -> Option<&Lease> {
-        self.lease.as_ref()
-    }
-
     /// Whether anything may be written outside of transactions.
     pub(super) fn may_write(&self) -> bool {
-        self.lease.as_ref().is_none_or(|lease| lease.gate.is_open())
+        self.lease.gate.is_open()
     }
 }

@@ -4,6 +4,7 @@
 //! Nothing but the worker's own task changes a machine, so there are no locks and the order of
 //! events is the order of things. Each kind of wish of a machine has one place that serves it.
 
+pub mod closing;
 mod cluster;
 mod conversion;
 mod ending;
@@ -32,7 +33,6 @@ mod voids;
 
 use crate::job::{CopyJob, CopyProgress, CopyReport, PartitionOutcome};
 use crate::lease::{Holder, Lease, Slot};
-use crate::state::StateError;
 pub use cluster::{SourceRange, ends_of};
 pub(crate) use cluster::{log_ends as log_ends_of_all, log_ends_of};
 use event::{Event, Index};
@@ -49,10 +49,7 @@ use tokio::time::Instant;
 use tracked::{Machine, Tracked};
 pub(crate) use transaction::{BeginFailure, TransactionalProducer, VoidPortion};
 use turns::Turns;
-pub(crate) use voids::VoidEnd;
 
-/// How often the state file is written while something changes.
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
 /// How often progress is told.
 const REPORT_EVERY: Duration = Duration::from_millis(200);
 /// How long a stopping worker waits for what is on its way.
@@ -63,9 +60,6 @@ const EVENTS_AT_ONCE: usize = 256;
 /// Why a copy could not run. What concerns single partitions is a halt instead.
 #[derive(Debug, thiserror::Error)]
 pub enum CopyError {
-    /// The state file could not be read or written.
-    #[error("the copy's state")]
-    State(#[from] StateError),
     /// A cluster could not be asked what must be known before anything is copied.
     #[error("{what}")]
     Kafka {
@@ -75,10 +69,10 @@ pub enum CopyError {
         #[source]
         source: Box<KafkaError>,
     },
-    /// The target is another cluster than the one that the state file belongs to.
+    /// The target is another cluster than the one that this copy was begun at.
     #[error("this migration was begun at target cluster {recorded}, and this is {found}")]
     OtherTarget {
-        /// The cluster that the state file names.
+        /// The cluster that it was begun at.
         recorded: String,
         /// The cluster that answers.
         found: String,
@@ -204,8 +198,8 @@ pub(crate) struct Worker {
     producer: crate::batch::rewrite::Producer,
     memory: memory::BrokerMemory,
     lanes: BTreeMap<BrokerId, ProduceLane>,
-    /// The lease that this worker holds, where there is one.
-    lease: Option<Lease>,
+    /// The lease that this worker holds.
+    lease: Lease,
     transactional: Option<Box<TransactionalProducer>>,
     /// Whether the transactional producer is away.
     transaction_under_way: bool,
@@ -226,7 +220,7 @@ pub(crate) struct Worker {
     changed: bool,
     /// Something has to be on record before the copy can go on.
     save_wanted: bool,
-    /// Partitions that the state file says have stopped.
+    /// Partitions that are on record as stopped.
     halted_written: usize,
     /// A checkpoint failed: nothing new is begun, since it could not be remembered.
     failed: Option<CopyError>,

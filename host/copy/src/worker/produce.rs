@@ -67,7 +67,7 @@ pub(crate) fn start(
     target: Client,
     broker: BrokerId,
     producer: Producer,
-    gate: Option<Gate>,
+    gate: Gate,
     events: mpsc::UnboundedSender<Event>,
 ) -> mpsc::UnboundedSender<Order> {
     // Both queues are bounded by the requests that the worker lets be under way per broker.
@@ -75,7 +75,7 @@ pub(crate) fn start(
     let (waiting, answers) = mpsc::unbounded_channel::<Waiting>();
     task::spawn(async move {
         while let Some(order) = queue.recv().await {
-            let sent = send(&target, broker, producer, gate.as_ref(), order).await;
+            let sent = send(&target, broker, producer, &gate, order).await;
             if waiting.send(sent).is_err() {
                 break;
             }
@@ -89,7 +89,7 @@ async fn send(
     target: &Client,
     broker: BrokerId,
     producer: Producer,
-    gate: Option<&Gate>,
+    gate: &Gate,
     order: Order,
 ) -> Waiting {
     let mut sent = Vec::with_capacity(order.len());
@@ -112,9 +112,7 @@ async fn send(
     let request = produce_request(batches, None, timeout_ms(target));
     let pending = match target.connection(broker, Lane::Produce(0)).await {
         Ok(connection) => {
-            if let Some(gate) = gate {
-                connection.heed(gate);
-            }
+            connection.heed(gate);
             connection
                 .send(&request)
                 .map(|pending| (connection.clone(), pending))

@@ -1,18 +1,17 @@
 //! Writing down what the worker remembers, before anything depends on it and every now and then.
 
 use super::event::{Event, Index};
-use super::keeper::Keeper;
 use super::tracked::{Machine, Tracked};
 use super::transaction::BeginFailure;
-use super::{CHECKPOINT_EVERY, CopyError, Worker};
+use super::{CopyError, Worker};
 use crate::planted::{Bug, made};
-use crate::progress::{ProgressRecord, worker_key};
+use crate::progress::ProgressRecord;
 use ferry_kafka::task;
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// How often the progress topic is told of what changes.
-const TOPIC_CHECKPOINT_EVERY: Duration = Duration::from_secs(3);
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(3);
 
 /// What is on record of one partition once something is written down.
 #[derive(Debug, Clone, Copy)]
@@ -74,34 +73,26 @@ impl Worker {
         if !self.save_wanted && !self.save_due() {
             return;
         }
-        if self.transaction_under_way && matches!(self.state, Keeper::Topic(_)) {
+        if self.transaction_under_way {
             return;
         }
         // What counts as being on record is what is written now.
         self.remember_beginnings();
         self.note_positions();
         let on_record: Vec<_> = self.partitions.iter().filter_map(OnRecord::of).collect();
-        match self.state.save_file() {
-            Some(Ok(())) => self.on_record(&on_record),
-            Some(Err(error)) => self.failed = Some(CopyError::State(error)),
-            None => self.save_in_topic(on_record),
-        }
+        self.save(on_record);
     }
 
     fn save_due(&self) -> bool {
-        let every = match self.state {
-            Keeper::File(_) => CHECKPOINT_EVERY,
-            Keeper::Topic(_) => TOPIC_CHECKPOINT_EVERY,
-        };
         // Why a partition stopped must not be forgotten.
         let stopped = self.partitions.iter().filter(|t| t.halted().is_some());
         let news = self.changed
-            && (self.last_checkpoint.elapsed() >= every || stopped.count() != self.halted_written);
-        let lease_due = self.lease().is_some_and(crate::lease::Lease::due);
-        news || lease_due
+            && (self.last_checkpoint.elapsed() >= CHECKPOINT_EVERY
+                || stopped.count() != self.halted_written);
+        news || self.lease.due()
     }
 
-    fn save_in_topic(&mut self, on_record: Vec<OnRecord>) {
+    fn save(&mut self, on_record: Vec<OnRecord>) {
         let records = self.topic_records(false);
         let Some(mut transactional) = self.transactional.take() else {
             return;
@@ -120,23 +111,15 @@ impl Worker {
 
     /// The records that bring the progress topic up to date, that of the lease among them.
     fn topic_records(&mut self, released: bool) -> Vec<ProgressRecord> {
-        let lease = self.lease().map(|lease| ProgressRecord {
-            key: worker_key(lease.slot.number, "lease"),
-            value: Some(serde_json::json!(lease.record(released)).to_string()),
-        });
-        let mut records: Vec<_> = lease.into_iter().collect();
-        if let Keeper::Topic(topic) = &mut self.state {
-            records.append(&mut topic.news());
-        }
+        let mut records = vec![self.lease.progress_record(released)];
+        records.append(&mut self.state.news());
         records
     }
 
     pub(super) fn on_saved(&mut self, result: Result<(), BeginFailure>, on_record: &[OnRecord]) {
         match result {
             Ok(()) => {
-                if let Keeper::Topic(topic) = &mut self.state {
-                    topic.written();
-                }
+                self.state.written();
                 self.on_record(on_record);
             }
             Err(BeginFailure::Again(reason)) => {
@@ -162,9 +145,6 @@ impl Worker {
     /// Writes everything down at the end. A lease is given up where nothing can be on its way any more.
     pub(super) async fn save_at_last(&mut self, ended_well: bool) -> Result<(), CopyError> {
         self.note_positions();
-        if let Some(saved) = self.state.save_file() {
-            return Ok(saved?);
-        }
         let released = ended_well && self.idle();
         let records = self.topic_records(released);
         let Some(transactional) = &mut self.transactional else {

@@ -258,7 +258,7 @@ impl Worker {
     }
 
     fn lane(&mut self, broker: BrokerId) -> &mut ProduceLane {
-        let gate = self.lease.as_ref().map(|lease| lease.gate.clone());
+        let gate = self.lease.gate.clone();
         let (target, producer, events) = (&self.job.target, self.producer, &self.events);
         self.lanes.entry(broker).or_insert_with(|| ProduceLane {
             orders: produce::start(target.clone(), broker, producer, gate, events.clone()),

@@ -2,7 +2,7 @@
 
 use super::event::SourceEnds;
 use super::groups::Groups;
-use super::keeper::{Keeper, TopicState, unreadable};
+use super::keeper::Keeper;
 use super::limits::Limits;
 use super::tracked::{Machine, Tracked};
 use super::transaction::{BeginFailure, TransactionalProducer};
@@ -14,13 +14,12 @@ use crate::job::{CopyJob, CopyProgress, OffsetMode, PartitionJob};
 use crate::partition::exact::{ExactPartition, Remembered};
 use crate::partition::translated::{Position, TranslatedPartition};
 use crate::progress::{PartitionProgress, ProgressTable};
-use crate::state::{ProducerState, StateFile};
+use crate::state::ProducerState;
 use ferry_kafka::client::Client;
 use ferry_model::identity::{Side, TopicId};
 use ferry_model::name::TopicPartition;
 use ferry_model::offset::grouped;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
@@ -36,14 +35,8 @@ pub(super) async fn open(
         job.settings.transactional_id.clone(),
         job.settings.progress_topic.clone(),
     );
-    let table = super::lease::take(&job, &mut transactional).await?;
-    let mut state = match job.settings.lease {
-        Some(_) => {
-            let read = TopicState::read(&job, &table);
-            Keeper::Topic(read.map_err(|error| unreadable(&job, error))?)
-        }
-        None => Keeper::File(StateFile::open(Arc::clone(&job.settings.state))?),
-    };
+    let (lease, table) = super::lease::take(&job, &mut transactional).await?;
+    let mut state = Keeper::read(&job, &table)?;
     let producer = idempotent_producer(&job.target, &mut state, &mut transactional).await?;
     let ends = source_ends(&job).await;
     let mut partitions = Vec::with_capacity(job.partitions.len());
@@ -81,7 +74,7 @@ pub(super) async fn open(
         producer,
         memory,
         lanes: BTreeMap::new(),
-        lease: transactional.lease().cloned(),
+        lease,
         transactional: Some(Box::new(transactional)),
         transaction_under_way: false,
         voids_last: false,
@@ -161,13 +154,9 @@ async fn idempotent_producer(
         id: producer.id,
         epoch: producer.epoch,
     });
-    if let Some(saved) = state.save_file() {
-        saved?;
-    } else if let Keeper::Topic(topic) = state {
-        let written = transactional.begin(topic.news()).await;
-        written.map_err(BeginFailure::into_error)?;
-        topic.written();
-    }
+    let written = transactional.begin(state.news()).await;
+    written.map_err(BeginFailure::into_error)?;
+    state.written();
     Ok(producer)
 }
 

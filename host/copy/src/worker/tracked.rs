@@ -49,13 +49,13 @@ pub(crate) struct Tracked {
     pub(crate) settle_after: Option<Instant>,
     /// Where the target's log ended when the last run did, if that is certain.
     pub(crate) left_at: Option<i64>,
-    /// Whether the state file knows that the copy of this partition has begun.
+    /// Whether it is on record that the copy of this partition has begun.
     pub(crate) begun: bool,
     /// Whether that is on record, and that the target's log may end elsewhere than the last run left it.
     pub(crate) saved_begun: bool,
-    /// The padding that the state file knows of.
+    /// The padding that is on record.
     pub(crate) saved_padding_to: Option<i64>,
-    /// Whether the state file knows that offsets were kept free here.
+    /// Whether it is on record that offsets were kept free here.
     pub(crate) saved_voids: bool,
     /// Where both logs ended when the last segment at the target was closed.
     pub(crate) closed_at: Option<i64>,

@@ -139,10 +139,6 @@ impl TransactionalProducer {
         self.lease = Some(lease);
     }
 
-    pub(crate) fn lease(&self) -> Option<&Lease> {
-        self.lease.as_ref()
-    }
-
     fn renew(&self, began_ms: i64) {
         if let Some(lease) = &self.lease {
             lease.renew(began_ms);

@@ -15,9 +15,8 @@ use ferry_copy::controls::Controls;
 use ferry_copy::job::{
     CopyJob, CopyProgress, CopyReport, CopySettings, GroupProgress, OffsetMode, PartitionJob, Until,
 };
-use ferry_copy::lease::Slot;
+use ferry_copy::lease::{Holder, LeaseSettings, Slot};
 use ferry_copy::partition::exact::Budget;
-use ferry_copy::storage::Storage;
 use ferry_copy::worker::{self, CopyError};
 use ferry_fake_kafka::{Door, FIRST_PORT, FakeKafka, Options, TopicOptions};
 use ferry_kafka::network::{Connecting, Network, Stream};
@@ -28,7 +27,6 @@ use ferry_model::name::{TopicName, TopicPartition};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -56,13 +54,22 @@ pub fn simulated<T>(work: impl Future<Output = T>) -> T {
     result
 }
 
+/// A lease of this process, which is the only one.
+fn lease() -> LeaseSettings {
+    LeaseSettings {
+        holder: Holder::default(),
+        duration: Duration::from_secs(20),
+        request_timeout: Duration::from_secs(5),
+        gone: |_| true,
+    }
+}
+
 /// Two clusters and the wires to them.
 pub struct World {
     pub source: FakeKafka,
     pub target: FakeKafka,
     pub source_wires: Wires,
     pub target_wires: Wires,
-    state: Memory,
     partitions: Vec<PartitionJob>,
 }
 
@@ -87,7 +94,6 @@ impl World {
             target_wires: Wires::to(&target),
             source,
             target,
-            state: Memory::default(),
             partitions: Vec::new(),
         }
     }
@@ -135,10 +141,9 @@ impl World {
                 controls: Controls::default().unchanging(),
                 settling: Duration::from_millis(100),
                 slot: Slot::ONLY,
-                lease: None,
+                lease: lease(),
                 transactional_id: "ferry-fake-0".to_owned(),
                 progress_topic: topic(PROGRESS_TOPIC),
-                state: Arc::new(self.state.clone()) as Arc<dyn Storage>,
             },
             until: Until::CaughtUp,
         }
@@ -358,25 +363,6 @@ impl Network for Wires {
             ferry_kafka::task::spawn(back);
             Ok(Box::new(near) as Box<dyn Stream>)
         })
-    }
-}
-
-/// A state file in memory.
-#[derive(Debug, Clone, Default)]
-struct Memory(Arc<Mutex<Option<Vec<u8>>>>);
-
-impl Storage for Memory {
-    fn read(&self) -> io::Result<Option<Vec<u8>>> {
-        Ok(self.0.lock().expect("whole").clone())
-    }
-
-    fn write(&self, contents: &[u8]) -> io::Result<()> {
-        *self.0.lock().expect("whole") = Some(contents.to_vec());
-        Ok(())
-    }
-
-    fn name(&self) -> PathBuf {
-        PathBuf::from("copy.json")
     }
 }
 

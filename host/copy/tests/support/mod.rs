@@ -14,7 +14,7 @@ use ferry_copy::controls::Controls;
 use ferry_copy::job::{
     CopyJob, CopyProgress, CopyReport, CopySettings, OffsetMode, PartitionJob, Until,
 };
-use ferry_copy::lease::Slot;
+use ferry_copy::lease::{Holder, LeaseSettings, Slot};
 use ferry_copy::partition::exact::Budget;
 use ferry_copy::progress_reader::read_progress;
 use ferry_copy::verify::comparison::Mapping;
@@ -34,10 +34,20 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// Milliseconds of 2021-01-01: far more than 30 days ago, so that brokers forget the producer.
 /// The key of fillers, which no record of these tests has.
 pub const FILLER: &[u8] = b"ferry-filler";
+/// Milliseconds of 2021-01-01: far more than 30 days ago, so that brokers forget the producer.
 pub const LONG_AGO_MS: i64 = 1_609_459_200_000;
+
+/// A lease of this process, which is the only one.
+pub fn lease() -> LeaseSettings {
+    LeaseSettings {
+        holder: Holder::default(),
+        duration: Duration::from_secs(20),
+        request_timeout: Duration::from_secs(5),
+        gone: |_| true,
+    }
+}
 
 /// An older source and the newest target.
 pub struct Bed {
@@ -140,10 +150,9 @@ impl Bed {
                 controls: Controls::default().unchanging(),
                 settling: Duration::from_millis(500),
                 slot: Slot::ONLY,
-                lease: None,
+                lease: lease(),
                 transactional_id: "ferry-test-0".into(),
                 progress_topic: topic("ferry-progress"),
-                state: ferry_copy::storage::FileStorage::at(self.folder.path().join("copy.json")),
             },
             until: Until::CaughtUp,
         }
