@@ -9,8 +9,8 @@ use ferry_journal::{Journal, MigrationIdentity};
 use ferry_model::identity::TopicId;
 use ferry_model::problem::{Explain as _, Problem};
 use ferry_plan::Deciders;
-use ferry_plan::PlanFile;
-use ferry_steps::{Undertaking, Workers};
+use ferry_plan::{Growth, PlanFile};
+use ferry_steps::{GROWTH, Plans, Undertaking, Workers};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -29,10 +29,15 @@ pub(crate) async fn undertake(
 ) -> Result<Arc<Undertaking>, Problem> {
     let (source, target) = connect_both(project).await?;
     let copy = &project.configuration.settings.copy;
+    let recorded = project.recorded()?;
+    let growth: Growth = recorded
+        .and_then(|recorded| recorded.status.fact(&ferry_steps::fact(GROWTH)).cloned())
+        .and_then(|value| serde_json::from_value(value).ok())
+        .unwrap_or_default();
     Ok(Arc::new(Undertaking {
         source,
         target,
-        plan: plan.plan.clone(),
+        plans: Plans::new(plan.plan.clone(), &growth),
         deciders: Arc::new(Mutex::new(deciders)),
         directory: project.directory(),
         memory_bytes: usize::try_from(copy.memory.bytes()).unwrap_or(usize::MAX),

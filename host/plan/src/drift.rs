@@ -58,6 +58,15 @@ pub enum Drift {
         /// The topic.
         topic: TopicName,
     },
+    /// A topic of the source has got more partitions, which are moved too.
+    Grown {
+        /// The topic.
+        topic: TopicName,
+        /// How many it had.
+        planned: usize,
+        /// How many it has.
+        found: usize,
+    },
     /// A topic has another number of partitions.
     Partitions {
         /// On which side.
@@ -174,6 +183,16 @@ impl fmt::Display for Drift {
                     "source: topic {topic} is new; this plan does not move it"
                 )
             }
+            Self::Grown {
+                topic,
+                planned,
+                found,
+            } => {
+                write!(
+                    f,
+                    "source: topic {topic} has {found} partitions instead of {planned}; the new ones are moved too"
+                )
+            }
             Self::Partitions {
                 side,
                 topic,
@@ -239,10 +258,11 @@ impl fmt::Display for Drift {
 const LINES_SHOWN: usize = 20;
 
 impl Drift {
-    /// Whether the plan can't be applied as it is. New topics at the source are only told.
+    /// Whether the plan can't be applied as it is. New topics and partitions at the source are only
+    /// told.
     #[must_use]
     pub fn stops_apply(&self) -> bool {
-        !matches!(self, Self::TopicNew { .. })
+        !matches!(self, Self::TopicNew { .. } | Self::Grown { .. })
     }
 
     /// The problem with all that stops; none where nothing does.
@@ -418,11 +438,20 @@ fn source_topic(
     }
     if facts.partitions.len() != topic.partitions {
         let (planned, found) = (topic.partitions, facts.partitions.len());
-        drifts.push(Drift::Partitions {
-            side,
-            topic: name.clone(),
-            planned,
-            found,
+        let topic = name.clone();
+        drifts.push(if found > planned && moving.may_grow() {
+            Drift::Grown {
+                topic,
+                planned,
+                found,
+            }
+        } else {
+            Drift::Partitions {
+                side,
+                topic,
+                planned,
+                found,
+            }
         });
     }
     for plan in &moving.partitions {

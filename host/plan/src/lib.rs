@@ -20,6 +20,7 @@ pub mod error;
 mod estimate;
 mod file;
 mod groups;
+mod growth;
 mod modes;
 mod names;
 pub mod offsets;
@@ -37,6 +38,7 @@ pub use decision::{Answer, Decision, DecisionKind};
 pub use drift::Drift;
 pub use error::PlanError;
 pub use file::{PLAN_FORMAT, PlanFile, PlanFileError};
+pub use growth::Growth;
 pub use plan::{
     AclPlan, AclState, BindingState, ClusterIdentity, CopyMode, CopyPartition, Creation, DecidedBy,
     Estimate, GroupAction, GroupOffsets, GroupPlan, Keeping, MovingTopic, PartitionPlan, Plan,

@@ -110,7 +110,7 @@ fn topics_that_went_came_or_were_recreated_are_named() {
     let grown = |world: &mut Snapshot| source(world, "a").partitions.push(partition(2, 0, 0));
     assert_eq!(
         drift(grown),
-        ["source: topic a has 3 partitions instead of 2"]
+        ["source: topic a has 3 partitions instead of 2; the new ones are moved too"]
     );
     let truncated = |world: &mut Snapshot| source(world, "a").partitions[1].high_watermark = 4;
     assert_eq!(

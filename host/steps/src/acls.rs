@@ -44,7 +44,7 @@ impl AclsStep {
 
     fn wanted(&self) -> BTreeSet<AclBinding> {
         self.undertaking
-            .plan
+            .plan_as_made()
             .acls_to_create()
             .into_iter()
             .cloned()

@@ -111,7 +111,7 @@ impl Step for CleanStep {
         let total = job.partitions.len();
         let keys: std::collections::HashMap<_, _> = self
             .undertaking
-            .plan
+            .plan()
             .copy_partitions()
             .filter_map(|copied| Some((copied.target.clone(), filler(copied.moving)?)))
             .collect();

@@ -41,7 +41,8 @@ impl CloseStep {
 
     /// The final `segment.ms` of `topic`; none where it is the cluster's default.
     fn final_segment_ms(&self, topic: &TopicName) -> Option<String> {
-        let mut topics = self.undertaking.plan.moving_topics();
+        let plan = self.undertaking.plan();
+        let mut topics = plan.moving_topics();
         let (_, moving) = topics.find(|(_, moving)| moving.target == *topic)?;
         moving.configs.get(SEGMENT_MS).cloned()
     }

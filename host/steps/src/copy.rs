@@ -1,5 +1,6 @@
 //! Copies every partition up to the end that the source had when the copy began.
 
+use crate::growth;
 use crate::job::{copy_job, halted, run_copy};
 use crate::names::{fact, step_name};
 use crate::others::{self, Others};
@@ -79,6 +80,10 @@ pub(crate) async fn copy_and_record(
         }
         if let Some(problem) = halted(&report.outcomes) {
             return Err(problem.into());
+        }
+        if growth::note(undertaking, context).await? {
+            growth::follow(undertaking, context).await?;
+            continue;
         }
         if undertaking.workers.count() == 1 {
             return Ok(());

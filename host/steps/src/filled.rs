@@ -1,7 +1,8 @@
 //! The partitions in which fillers keep the offsets, as the plan has them and as they came to be.
 
-use crate::job::{FIRST, copy_problem, filler, job_of};
+use crate::job::{copy_problem, filler, job_of};
 use crate::names::{fact, progress_topic};
+use crate::slots::FIRST;
 use crate::undertaking::{TOPIC_IDS, TopicIds, Undertaking};
 use ferry_copy::fleet;
 use ferry_copy::job::{CopyJob, OffsetMode, PartitionJob, Until};
@@ -31,7 +32,7 @@ pub(crate) async fn job(
 ) -> Result<(CopyJob, Treated), Problem> {
     let ids = view.fact::<TopicIds>(&fact(TOPIC_IDS))?.unwrap_or_default();
     let planned: HashSet<TopicPartition> = undertaking
-        .plan
+        .plan()
         .copy_partitions()
         .filter(|copied| {
             filler(copied.moving).is_some() && matches!(copied.mode(), CopyMode::Preserve { .. })
@@ -44,7 +45,7 @@ pub(crate) async fn job(
     job.partitions
         .retain(|partition| treated.get(&partition.target.topic) != Some(&id(partition)));
     if !job.partitions.is_empty() {
-        let topic = progress_topic(&undertaking.plan.migration);
+        let topic = progress_topic(&undertaking.plan_as_made().migration);
         let standing = fleet::standing(&undertaking.target, &topic, &job.partitions)
             .await
             .map_err(|error| copy_problem(&error))?;

@@ -48,7 +48,7 @@ impl GroupsStep {
 
     fn planned(&self) -> impl Iterator<Item = (&GroupPlan, &GroupId)> {
         self.undertaking
-            .plan
+            .plan_as_made()
             .groups
             .iter()
             .filter(|group| group.action != GroupAction::Skip)

@@ -4,7 +4,7 @@ use crate::codes;
 use crate::following::{Following, LOOK_EVERY};
 use crate::names::{fact, progress_topic};
 use crate::progress::Telling;
-use crate::slots::slots;
+use crate::slots::{FIRST, slot_of, slots};
 use crate::undertaking::{TOPIC_IDS, TopicIds, Undertaking};
 use ferry_copy::job::{
     CopyJob, CopyProgress, CopyReport, CopySettings, OffsetMode, PartitionJob, PartitionOutcome,
@@ -23,8 +23,6 @@ use tokio::sync::watch;
 
 /// `max.message.bytes` of a topic that sets none (Apache Kafka's default).
 const BATCH_BYTES_DEFAULT: usize = 1_048_588;
-/// The worker that `ferry apply` is.
-pub(crate) const FIRST: u32 = 1;
 /// Halted partitions that are told one by one.
 const HALTED_TOLD_MAX: usize = 20;
 
@@ -41,8 +39,8 @@ pub(crate) fn copy_job(
 /// The job of worker `number`. `ids` are those of the topics that this migration created.
 #[must_use]
 pub fn worker_job(undertaking: &Undertaking, ids: &TopicIds, number: u32, until: Until) -> CopyJob {
-    let slots = slots(&undertaking.plan, &undertaking.workers);
-    let own = |source: &TopicPartition| slots.get(source) == Some(&number);
+    let slots = slots(undertaking.plan_as_made(), &undertaking.workers);
+    let own = |source: &TopicPartition| slot_of(&slots, source) == number;
     job_of(undertaking, ids, number, until, own)
 }
 
@@ -54,7 +52,7 @@ pub(crate) fn job_of(
     until: Until,
     wanted: impl Fn(&TopicPartition) -> bool,
 ) -> CopyJob {
-    let plan = &undertaking.plan;
+    let plan = &*undertaking.plan();
     let mut partitions = Vec::new();
     for copied in plan
         .copy_partitions()

@@ -20,6 +20,7 @@ mod drain;
 mod filled;
 mod following;
 mod groups;
+mod growth;
 pub mod holder;
 pub mod inverses;
 mod job;
@@ -43,6 +44,7 @@ pub use copy::{CopyFigures, CopyStep};
 pub use drain::DrainStep;
 pub use following::{Following, LOOK_EVERY};
 pub use groups::GroupsStep;
+pub use growth::GROWTH;
 pub use job::{copy_problem, worker_job};
 pub use names::{fact, progress_topic, step_name};
 pub use nobody::NobodyDecides;
@@ -50,7 +52,7 @@ pub use recopy::RecopyStep;
 pub use slots::{Workers, slots};
 pub use standing::{CopyStanding, PartitionLine, WorkerLine};
 pub use topics::TopicsStep;
-pub use undertaking::{SharedDeciders, TopicIds, Undertaking};
+pub use undertaking::{Plans, SharedDeciders, TopicIds, Undertaking};
 pub use verification::{PartitionResult, Verification};
 pub use verify::VerifyStep;
 
@@ -81,7 +83,7 @@ pub fn stock_steps(undertaking: &Arc<Undertaking>) -> Vec<Arc<dyn Step>> {
         Arc::new(CopyStep::new(Arc::clone(undertaking))),
         Arc::new(DrainStep::new(Arc::clone(undertaking))),
     ];
-    let filled = filled::any(&undertaking.plan);
+    let filled = filled::any(undertaking.plan_as_made());
     if filled {
         steps.push(Arc::new(CloseStep::new(Arc::clone(undertaking))));
     }

@@ -30,7 +30,7 @@ struct Place {
 impl Places {
     /// Reads the maps and the ends of both logs.
     pub(crate) async fn read(undertaking: &Undertaking) -> Result<Self, Problem> {
-        let plan = &undertaking.plan;
+        let plan = &*undertaking.plan();
         let topic = crate::names::progress_topic(&plan.migration);
         let progress = TopicPartition::new(topic.clone(), 0);
         let failed = |error: ferry_copy::worker::CopyError| crate::job::copy_problem(&error);

@@ -1,9 +1,10 @@
 //! The workers on other hosts: waiting for them, and ending their work.
 
 use crate::codes;
-use crate::job::{FIRST, copy_problem, duration, groups_paused, halted, job_of};
+use crate::job::{copy_problem, duration, groups_paused, halted, job_of};
 use crate::names::{fact, progress_topic};
 use crate::overrides::{Overrides, overrides_in};
+use crate::slots::FIRST;
 use crate::topics::existing;
 use crate::undertaking::{TOPIC_IDS, TopicIds, Undertaking};
 use crate::{holder, slots};
@@ -50,11 +51,10 @@ pub(crate) async fn wait(
     let ids = view.fact::<TopicIds>(&fact(TOPIC_IDS))?.unwrap_or_default();
     let all = job_of(undertaking, &ids, FIRST, until, |_| true);
     let own: Vec<bool> = {
-        let slots = slots::slots(&undertaking.plan, &undertaking.workers);
-        let number = |partition: &TopicPartition| slots.get(partition).copied();
+        let slots = slots::slots(undertaking.plan_as_made(), &undertaking.workers);
         all.partitions
             .iter()
-            .map(|partition| number(&partition.source) == Some(FIRST))
+            .map(|partition| slots::slot_of(&slots, &partition.source) == FIRST)
             .collect()
     };
     open_again(undertaking).await?;
@@ -196,7 +196,7 @@ async fn source_ends(source: &Client, job: &CopyJob) -> HashMap<TopicPartition, 
 }
 
 async fn standing(undertaking: &Undertaking, job: &CopyJob) -> Result<Standing, Problem> {
-    let topic = progress_topic(&undertaking.plan.migration);
+    let topic = progress_topic(&undertaking.plan_as_made().migration);
     fleet::standing(&undertaking.target, &topic, &job.partitions)
         .await
         .map_err(|error| copy_problem(&error))
@@ -259,7 +259,7 @@ fn tell(
 
 /// Ends the work of all other workers for good, and waits until none of them can write any more.
 async fn seal(undertaking: &Undertaking) -> Result<(), Problem> {
-    let topic = progress_topic(&undertaking.plan.migration);
+    let topic = progress_topic(&undertaking.plan_as_made().migration);
     let mut wait = Duration::ZERO;
     for number in FIRST + 1..=undertaking.workers.count() {
         let lasts = fleet::seal(
@@ -281,7 +281,7 @@ async fn seal(undertaking: &Undertaking) -> Result<(), Problem> {
 
 /// Lets the others work again, where their work was ended.
 async fn open_again(undertaking: &Undertaking) -> Result<(), Problem> {
-    let topic = progress_topic(&undertaking.plan.migration);
+    let topic = progress_topic(&undertaking.plan_as_made().migration);
     let standing = fleet::standing(&undertaking.target, &topic, &[])
         .await
         .map_err(|error| copy_problem(&error))?;
@@ -298,7 +298,7 @@ async fn open_again(undertaking: &Undertaking) -> Result<(), Problem> {
 
 /// Refuses to begin something that only one process may do while others are at work.
 pub(crate) async fn refuse_at_work(undertaking: &Undertaking) -> Result<(), Problem> {
-    let topic = progress_topic(&undertaking.plan.migration);
+    let topic = progress_topic(&undertaking.plan_as_made().migration);
     let found = existing(&undertaking.target, std::slice::from_ref(&topic)).await?;
     if !found.contains_key(&topic) {
         return Ok(());

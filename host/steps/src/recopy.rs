@@ -4,9 +4,10 @@
 //! copying its topic again.
 
 use crate::codes;
-use crate::job::{FIRST, halted, job_of, run_copy};
+use crate::job::{halted, job_of, run_copy};
 use crate::names::{effect, fact};
 use crate::others;
+use crate::slots::FIRST;
 use crate::topics::{DELETE_TOPIC, await_leaders, existing, new_topic};
 use crate::undertaking::{TOPIC_IDS, TopicIds, Undertaking};
 use ferry_copy::job::{CopyJob, Until};
@@ -49,7 +50,7 @@ impl RecopyStep {
     ) -> Result<Self, Problem> {
         let refused = |what: String| Problem::new(codes::NOT_OURS, what);
         let moving = undertaking
-            .plan
+            .plan_as_made()
             .moving_topics()
             .find(|(t, _)| t.name == topic);
         let Some((_, moving)) = moving else {
@@ -87,14 +88,11 @@ impl RecopyStep {
         ))
     }
 
-    fn moving(&self) -> Result<(usize, &MovingTopic), Problem> {
-        let found = self
-            .undertaking
-            .plan
-            .moving_topics()
-            .find(|(t, _)| t.name == self.topic);
+    fn moving(&self) -> Result<(usize, MovingTopic), Problem> {
+        let plan = self.undertaking.plan();
+        let found = plan.moving_topics().find(|(t, _)| t.name == self.topic);
         found
-            .map(|(topic, moving)| (topic.partitions, moving))
+            .map(|(topic, moving)| (topic.partitions, moving.clone()))
             .ok_or_else(|| Problem::new(codes::NOT_OURS, "the topic does not move"))
     }
 
@@ -136,7 +134,7 @@ impl RecopyStep {
 
     async fn create(&self, context: &Context) -> Result<(), StepError> {
         let (partitions, moving) = self.moving()?;
-        let topic = new_topic(partitions, moving);
+        let topic = new_topic(partitions, &moving);
         let name = topic.name.clone();
         let creating = Effect::new(
             effect("topic", name.as_str())?,
@@ -232,7 +230,7 @@ impl Step for RecopyStep {
     }
 
     async fn run(&self, context: &Context) -> Result<Outcome, StepError> {
-        let target = self.moving()?.1.target.clone();
+        let target = self.moving()?.1.target;
         others::refuse_at_work(&self.undertaking).await?;
         self.delete(context, &target).await?;
         // Forgotten between deleting and creating: nothing of it is at the target now.

@@ -8,6 +8,9 @@ use ferry_model::name::TopicPartition;
 use ferry_plan::{CopyPartition, Plan};
 use std::collections::{BTreeMap, HashMap};
 
+/// The worker that `ferry apply` is. It copies what no other one has heard of.
+pub(crate) const FIRST: u32 = 1;
+
 /// How many workers there are, and for which topics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Workers {
@@ -46,6 +49,12 @@ impl Workers {
         }
         (1, self.common.max(1))
     }
+}
+
+/// The number of the worker for `partition`: the first where it was not there yet when the plan was
+/// made.
+pub(crate) fn slot_of(slots: &HashMap<TopicPartition, u32>, partition: &TopicPartition) -> u32 {
+    slots.get(partition).copied().unwrap_or(FIRST)
 }
 
 /// The number of the worker for each partition of the source. Large partitions are dealt out first,

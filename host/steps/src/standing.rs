@@ -1,7 +1,8 @@
 //! How far the copy of every partition is, for people to look at while workers copy.
 
-use crate::job::{FIRST, copy_problem, job_of};
+use crate::job::{copy_problem, job_of};
 use crate::names::progress_topic;
+use crate::slots::FIRST;
 use crate::undertaking::{TopicIds, Undertaking};
 use crate::{holder, slots};
 use ferry_copy::fleet;
@@ -67,13 +68,13 @@ impl CopyStanding {
         let job = job_of(undertaking, &TopicIds::new(), FIRST, Until::Stopped, |_| {
             true
         });
-        let topic = progress_topic(&undertaking.plan.migration);
+        let topic = progress_topic(&undertaking.plan_as_made().migration);
         let standing = fleet::standing(&undertaking.target, &topic, &job.partitions)
             .await
             .map_err(|error| copy_problem(&error))?;
         let sources: Vec<_> = job.partitions.iter().map(|p| p.source.clone()).collect();
         let ends = ends_of(&undertaking.source, &sources).await;
-        let slots = slots::slots(&undertaking.plan, &undertaking.workers);
+        let slots = slots::slots(undertaking.plan_as_made(), &undertaking.workers);
         let at_work: Vec<u32> = standing
             .at_work(holder::is_gone)
             .into_iter()

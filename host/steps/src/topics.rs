@@ -1,6 +1,7 @@
 //! Creates the topics of the target, with the settings for the copy.
 
 use crate::codes;
+use crate::growth;
 use crate::names::{effect, fact, progress_topic, step_name};
 use crate::undertaking::{TOPIC_IDS, TopicIds, Undertaking};
 use ferry_engine::{
@@ -47,7 +48,7 @@ impl TopicsStep {
     }
 
     fn wanted(&self) -> Vec<NewTopic> {
-        let plan = &self.undertaking.plan;
+        let plan = &*self.undertaking.plan();
         let creates = |moving: &MovingTopic| !matches!(moving.creation, Creation::Use { .. });
         let mut wanted: Vec<_> = plan
             .moving_topics()
@@ -116,9 +117,8 @@ impl TopicsStep {
 
     /// Gives topics that are used as they are the settings for the copy.
     async fn adapt(&self, context: &Context) -> Result<(), StepError> {
-        let used: Vec<_> = self
-            .undertaking
-            .plan
+        let plan = self.undertaking.plan();
+        let used: Vec<_> = plan
             .moving_topics()
             .filter(|(_, m)| {
                 matches!(m.creation, Creation::Use { .. }) && !m.copy_configs.is_empty()
@@ -319,10 +319,13 @@ impl Step for TopicsStep {
             .iter()
             .filter(|(id, _)| id.as_str().starts_with("configs/"))
             .count();
-        let used = self.undertaking.plan.moving_topics().filter(|(_, moving)| {
+        let plan = self.undertaking.plan();
+        let used = plan.moving_topics().filter(|(_, moving)| {
             matches!(moving.creation, Creation::Use { .. }) && !moving.copy_configs.is_empty()
         });
-        let done = all && adapted == used.count();
+        let source = growth::look(&self.undertaking.source, &plan).await?;
+        let grown = !source.is_empty() || growth::behind(&self.undertaking, view).await?;
+        let done = all && adapted == used.count() && !grown;
         Ok(if done {
             Readiness::AlreadyDone
         } else {
@@ -331,6 +334,7 @@ impl Step for TopicsStep {
     }
 
     async fn run(&self, context: &Context) -> Result<Outcome, StepError> {
+        growth::note(&self.undertaking, context).await?;
         let wanted = self.wanted();
         let mut ids = context
             .fact::<TopicIds>(&fact(TOPIC_IDS))?
@@ -357,6 +361,7 @@ impl Step for TopicsStep {
         context
             .record(FactScope::Migration, fact(TOPIC_IDS), &ids)
             .await?;
+        growth::follow(&self.undertaking, context).await?;
         self.adapt(context).await?;
         Ok(Outcome::Finished)
     }

@@ -6,10 +6,10 @@ use ferry_copy::lease::{LeaseSettings, Slot};
 use ferry_kafka::Client;
 use ferry_model::identity::TopicId;
 use ferry_model::name::TopicName;
-use ferry_plan::{Deciders, Plan};
+use ferry_plan::{Deciders, Growth, Plan};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 /// The deciders of a migration, shared by its steps.
@@ -21,8 +21,8 @@ pub struct Undertaking {
     pub source: Client,
     /// The cluster that is moved to.
     pub target: Client,
-    /// The plan.
-    pub plan: Plan,
+    /// The plan, as it was made and as it is with what the source's topics have grown by.
+    pub plans: Plans,
     /// The plugins.
     pub deciders: SharedDeciders,
     /// The state directory of the migration.
@@ -43,6 +43,22 @@ pub struct Undertaking {
     pub drain_limit: Duration,
 }
 
+/// A plan as it was made, and as it is by now.
+pub struct Plans {
+    made: Arc<Plan>,
+    now: RwLock<Arc<Plan>>,
+}
+
+impl Plans {
+    /// `made`, with the partitions that topics were given since.
+    #[must_use]
+    pub fn new(made: Plan, growth: &Growth) -> Self {
+        let now = RwLock::new(Arc::new(made.grown(growth)));
+        let made = Arc::new(made);
+        Self { made, now }
+    }
+}
+
 /// The ids of the topics that this migration created, by name at the target.
 pub type TopicIds = BTreeMap<TopicName, TopicId>;
 
@@ -50,10 +66,34 @@ pub type TopicIds = BTreeMap<TopicName, TopicId>;
 pub(crate) const TOPIC_IDS: &str = "topics/ids";
 
 impl Undertaking {
+    /// The plan, with the partitions that the source's topics were given since it was made.
+    #[must_use]
+    pub fn plan(&self) -> Arc<Plan> {
+        let now = self.plans.now.read();
+        Arc::clone(&now.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The plan as it was made: who copies what follows from it on every host.
+    #[must_use]
+    pub fn plan_as_made(&self) -> &Plan {
+        &self.plans.made
+    }
+
+    /// From now on the plan has as many partitions as `growth` says.
+    pub(crate) fn grow(&self, growth: &Growth) {
+        let grown = Arc::new(self.plans.made.grown(growth));
+        let mut now = self
+            .plans
+            .now
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *now = grown;
+    }
+
     /// The transactional id of worker `number`.
     #[must_use]
     pub fn transactional_id(&self, number: u32) -> String {
-        format!("ferry-{}-{number}", self.plan.migration)
+        format!("ferry-{}-{number}", self.plans.made.migration)
     }
 
     /// Worker `number` of all.

@@ -42,7 +42,7 @@ impl VerifyStep {
     ) -> Result<Verification, Problem> {
         let places = Places::read(undertaking).await?;
         let partitions = undertaking
-            .plan
+            .plan()
             .copy_partitions()
             .filter_map(|copied| {
                 let (map, copied_to) = places.copied(&copied.source)?;
@@ -134,7 +134,8 @@ impl VerifyStep {
 }
 
 fn is_compacted(undertaking: &Undertaking, source: &ferry_model::name::TopicPartition) -> bool {
-    let mut topics = undertaking.plan.moving_topics();
+    let plan = undertaking.plan();
+    let mut topics = plan.moving_topics();
     topics.any(|(topic, moving)| {
         topic.name == source.topic
             && moving

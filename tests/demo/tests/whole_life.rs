@@ -53,7 +53,13 @@ async fn a_migration_lives_from_plan_to_rollback_and_leaves_nothing_behind() {
     let apply = ["apply", plan.as_str()];
     interrupted(&ferry, &apply).await;
 
-    let waiting = run(&ferry, &apply, 7).await;
+    // Topics of the source grow: one between two runs, one while the copy is under way.
+    let mut new = vec![grown(&stage, "customer.events").await];
+    let waiting = ferry.start(&apply).expect("starts");
+    until_it_says(&ferry, "copy").await;
+    new.push(grown(&stage, "clicks.raw").await);
+    let source = &world(&ferry, "grown.json").await["source"];
+    let waiting = ended(&ferry, waiting, 7).await;
     assert!(waiting.contains("orders-dashboard"), "{waiting}");
     stage.stop_applications();
     run(&ferry, &apply, 0).await;
@@ -63,7 +69,12 @@ async fn a_migration_lives_from_plan_to_rollback_and_leaves_nothing_behind() {
     let lines = standing.lines().filter(|line| line.ends_with("  kept"));
     assert!(lines.count() > 10, "{standing}");
     let done = world(&ferry, "done.json").await;
-    assert_eq!(done["source"], before["source"], "the source is only read");
+    assert_eq!(&done["source"], source, "the source is only read");
+    for place in &new {
+        assert!(standing.contains(&place.to_string()), "{place}: {standing}");
+        let copied = support::read(&stage.target, std::slice::from_ref(place));
+        assert_eq!(copied[place].len(), 1, "{place}");
+    }
     let again = run(&ferry, &apply, 0).await;
     assert!(again.contains("was finished before"), "{again}");
     assert_eq!(world(&ferry, "again.json").await, done);
@@ -88,7 +99,7 @@ async fn a_migration_lives_from_plan_to_rollback_and_leaves_nothing_behind() {
     run(&ferry, &["rollback", "--dry-run"], 0).await;
     run(&ferry, &["rollback", "--yes"], 0).await;
     let after = world(&ferry, "after.json").await;
-    assert_eq!(after["source"], before["source"]);
+    assert_eq!(&after["source"], source);
     assert_eq!(after["target"], before["target"], "nothing is left behind");
     no_secret_in(&folder);
 }
@@ -111,8 +122,11 @@ fn fillers_are_gone(folder: &Path) {
             partition["fillers"].as_u64().is_some_and(|left| left <= 1),
             "{partition}"
         );
+        // The marker that closed its last segment is all that it has beside the source's offsets.
+        let end = |side: &str| partition[side][1].as_i64();
         assert_eq!(
-            partition["source_range"], partition["target_range"],
+            end("target_range"),
+            end("source_range").map(|end| end + 1),
             "{partition}"
         );
     }
@@ -122,11 +136,7 @@ fn fillers_are_gone(folder: &Path) {
 async fn interrupted(ferry: &Ferry, apply: &[&str]) {
     let mut child = ferry.start(apply).expect("starts");
     let process = child.id().expect("it runs").to_string();
-    let began = std::time::Instant::now();
-    while !ferry.said().contains("lag") {
-        assert!(began.elapsed() < LIMIT, "no copy: {}", ferry.said());
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    until_it_says(ferry, "lag").await;
     let second = run(ferry, apply, 6).await;
     assert!(second.contains(&process), "who holds it: {second}");
     let kill = tokio::process::Command::new("kill")
@@ -135,6 +145,43 @@ async fn interrupted(ferry: &Ferry, apply: &[&str]) {
     assert!(kill.await.expect("kill runs").success());
     let code = child.wait().await.expect("ends").code();
     assert_eq!(code, Some(130), "{}", ferry.said());
+}
+
+async fn until_it_says(ferry: &Ferry, word: &str) {
+    let began = std::time::Instant::now();
+    while !ferry.said().contains(word) {
+        assert!(began.elapsed() < LIMIT, "no {word}: {}", ferry.said());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// What a command said that was started and has to end with `code`.
+async fn ended(ferry: &Ferry, mut child: tokio::process::Child, code: i32) -> String {
+    let ended = tokio::time::timeout(LIMIT, child.wait()).await;
+    let ended = ended.expect("in time").expect("it is awaited").code();
+    assert_eq!(ended, Some(code), "{}", ferry.said());
+    ferry.said()
+}
+
+/// Gives a topic of the source one more partition with one record in it.
+async fn grown(stage: &Stage, topic: &str) -> TopicPartition {
+    let name = TopicName::parse(topic).expect("legal");
+    let admin = stage.source.admin();
+    let described = admin.describe_topics(std::slice::from_ref(&name)).await;
+    let described = described.expect("answers").remove(&name).expect("told");
+    let count = i32::try_from(described.expect("is there").partitions.len()).expect("few");
+    let totals = [(name.clone(), count + 1)];
+    for result in admin
+        .create_partitions(&totals, Mode::Apply)
+        .await
+        .expect("answers")
+        .into_values()
+    {
+        result.expect("grows");
+    }
+    let place = TopicPartition::new(name, count);
+    support::append(&stage.source, &place, "of a new partition");
+    place
 }
 
 /// Things at the target that are not Ferry's.

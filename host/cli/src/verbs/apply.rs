@@ -13,7 +13,7 @@ use ferry_discover::DiscoverOptions;
 use ferry_engine::{Graph, RunEnd, RunOptions, StepName};
 use ferry_model::problem::{Explain as _, Problem};
 use ferry_plan::{Drift, PlanFile};
-use ferry_steps::{CopyFigures, Undertaking, Verification, stock_steps};
+use ferry_steps::{CopyFigures, Undertaking, Verification, stock_order, stock_steps};
 use serde::Serialize;
 use std::path::Path;
 use std::sync::Arc;
@@ -41,7 +41,7 @@ pub(super) async fn run(
     }
     let until = until.map(StepName::parse).transpose().map_err(|error| {
         Problem::new(codes::NO_SUCH_PART, error.to_string())
-            .next("one of topics, acls, copy, drain, groups, verify")
+            .next(format!("one of {}", stock_order(&plan.plan).join(", ")))
     })?;
     if let Some(problem) = plan.plan.open_decisions_problem() {
         return Err(problem);
@@ -133,6 +133,8 @@ pub(crate) struct Summary {
     pub(crate) translated_reasons: Vec<(String, usize)>,
     pub(crate) groups_moved: usize,
     pub(crate) groups_waiting: Vec<String>,
+    /// What else waits for the next attempt, and why.
+    pub(crate) waiting: Vec<String>,
     pub(crate) acls_created: usize,
     pub(crate) records: i64,
     pub(crate) padding: i64,
@@ -168,7 +170,7 @@ impl Summary {
                     .count()
             })
         };
-        let plan = &undertaking.plan;
+        let plan = &*undertaking.plan();
         let verified = Verification::load(&undertaking.verification())
             .ok()
             .flatten();
@@ -196,11 +198,8 @@ impl Summary {
                     .to_owned()
             })),
             groups_moved: done("groups", "group/"),
-            groups_waiting: report
-                .leftovers
-                .iter()
-                .map(|(_, left)| format!("{} ({})", left.what, left.why))
-                .collect(),
+            groups_waiting: waiting(report, |step| step == "groups"),
+            waiting: waiting(report, |step| step != "groups"),
             acls_created: done("acls", "acl/"),
             records: figures.records,
             padding: figures.padding,
@@ -283,12 +282,25 @@ impl Summary {
                 "Verified    {partitions} partitions, {records} records: {differences} differences"
             );
         }
+        for what in &self.waiting {
+            let _ = writeln!(text, "Waits       {what}");
+        }
         let _ = write!(
             text,
             "\nNext: ferry report, ferry status, ferry rollback --dry-run"
         );
         text
     }
+}
+
+/// What waits in the steps that `wanted` picks by name, with why.
+fn waiting(report: &ferry_engine::RunReport, wanted: fn(&str) -> bool) -> Vec<String> {
+    report
+        .leftovers
+        .iter()
+        .filter(|(step, _)| wanted(step.as_str()))
+        .map(|(_, left)| format!("{} ({})", left.what, left.why))
+        .collect()
 }
 
 /// How often each text occurs, the most frequent first.
