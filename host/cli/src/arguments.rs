@@ -166,6 +166,21 @@ pub(crate) enum CopyVerb {
         /// The topic group; all of them unless told.
         group: Option<String>,
     },
+    /// Switch off what slows the copy to protect the source, or on again.
+    Guard {
+        /// Whether it is on.
+        #[arg(value_enum)]
+        switch: Switch,
+    },
+}
+
+/// On or off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Switch {
+    /// As the configuration says.
+    On,
+    /// Not at all.
+    Off,
 }
 
 /// What limits hold for, and which.

@@ -5,21 +5,25 @@ use crate::exit::Exit;
 use crate::output;
 use crate::project::Project;
 use ferry_config::{
-    Bandwidth, BrokerKey, CopySettings, Hours, LimitSettings, OTHER_GROUP, OrNone, RecordRate,
+    Bandwidth, BrokerKey, CanaryLatency, CopySettings, GuardChoice, Hours, LimitSettings,
+    OTHER_GROUP, OrNone, RecordRate, ThrottleShare,
 };
 use ferry_copy::controls::{Change, Controls, DailyLimit, DayPart, Limit, LimitChange};
+use ferry_copy::guard::{CanaryCeiling, FollowersBehind, GuardSettings};
 use ferry_journal::{Holder, StateDirectory};
 use ferry_model::identity::BrokerId;
 use ferry_model::problem::Problem;
 use ferry_steps::overrides::Overrides;
 use serde::Serialize;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// How fast the source is read, as the configuration says.
 pub(crate) fn configured(copy: &CopySettings) -> Controls {
     let mut controls = Controls {
         utc_offset_min: copy.time_zone.map_or(0, ferry_config::UtcOffset::minutes),
         all: daily(copy.bandwidth, copy.records, &copy.hours),
+        guard: guard(copy.guard),
         ..Controls::default()
     };
     for (name, group) in &copy.groups {
@@ -36,6 +40,30 @@ pub(crate) fn configured(copy: &CopySettings) -> Controls {
         }
     }
     controls
+}
+
+fn guard(choice: GuardChoice) -> GuardSettings {
+    let GuardChoice::On(settings) = choice else {
+        return GuardSettings::OFF;
+    };
+    GuardSettings {
+        on: true,
+        canary: match settings.canary_latency {
+            CanaryLatency::Times(times) => CanaryCeiling::Times(times),
+            CanaryLatency::Ms(ms) => CanaryCeiling::Within(Duration::from_millis(ms.into())),
+            CanaryLatency::Ignore => CanaryCeiling::Any,
+        },
+        throttled_percent_max: match settings.throttle {
+            ThrottleShare::Percent(percent) => Some(percent),
+            ThrottleShare::Ignore => None,
+        },
+        followers: match settings.in_sync_replicas {
+            ferry_config::FollowersBehind::Pause => FollowersBehind::Pause,
+            ferry_config::FollowersBehind::Slow => FollowersBehind::Slow,
+            ferry_config::FollowersBehind::Ignore => FollowersBehind::Ignore,
+        },
+        floor_bytes_per_s: settings.floor.bytes_per_second(),
+    }
 }
 
 fn daily(bandwidth: Option<Bandwidth>, records: Option<RecordRate>, hours: &Hours) -> DailyLimit {

@@ -1,5 +1,6 @@
 //! Settings of the copy.
 
+use crate::guard::GuardChoice;
 use crate::limits::{BrokerKey, Hours, LimitSettings, OrNone, UtcOffset};
 use crate::quantity::{Bandwidth, ByteSize, RecordRate};
 use schemars::JsonSchema;
@@ -47,6 +48,9 @@ pub struct CopySettings {
     /// Limits on what is read from each broker of the source, within those for all.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub brokers: BTreeMap<BrokerKey, LimitSettings>,
+    /// How the brokers of the source are protected from being read too fast.
+    #[serde(skip_serializing_if = "GuardChoice::is_default")]
+    pub guard: GuardChoice,
     /// Memory for batches on their way, over all partitions.
     pub memory: ByteSize,
     /// How many offsets may be padded, over all partitions. A partition that starts at offset n
@@ -108,6 +112,7 @@ impl Default for CopySettings {
             hours: Hours::new(),
             time_zone: None,
             brokers: BTreeMap::new(),
+            guard: GuardChoice::default(),
             memory: ByteSize::MEMORY_DEFAULT,
             padding_budget: PADDING_BUDGET_DEFAULT,
             transaction_budget: TRANSACTION_BUDGET_DEFAULT,

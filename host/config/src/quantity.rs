@@ -111,6 +111,9 @@ impl ByteSize {
 pub struct Bandwidth(u64);
 
 impl Bandwidth {
+    /// One MiB per second.
+    pub const MIB: Self = Self(1 << 20);
+
     /// `bytes` bytes per second; none for 0.
     #[must_use]
     pub fn new(bytes: u64) -> Option<Self> {

@@ -2,7 +2,7 @@
 //!
 //! Method: a right file is broken at one place, and the whole text of the problem is compared.
 
-use ferry_config::{ConfigError, Configuration};
+use ferry_config::{ConfigError, Configuration, GuardChoice};
 use ferry_model::problem::Explain;
 use std::path::Path;
 
@@ -58,8 +58,8 @@ fn an_unknown_key_without_a_near_one_lists_the_valid_keys() {
     assert_eq!(
         with("copy:\n  threads: 4\n"),
         "error[FERRY-E042]: migration.yaml:7: copy.threads: unknown key\n  \
-         valid here: offsets, bandwidth, records, hours, time-zone, brokers, memory, padding-budget, \
-         transaction-budget, filler-key, filler-budget, replication-factor, workers, lease-seconds, \
+         valid here: offsets, bandwidth, records, hours, time-zone, brokers, guard, memory, \
+         padding-budget, transaction-budget, filler-key, filler-budget, replication-factor, workers, lease-seconds, \
          groups\n  \
          where   line 7, column 3"
     );
@@ -260,6 +260,53 @@ fn limits_by_the_hour_and_by_the_broker_are_checked_where_they_stand() {
         ),
     ] {
         let text = with(&format!("copy:\n  {line}\n"));
+        assert!(text.contains("migration.yaml:7: "), "{text}");
+        assert!(text.contains(complaint), "{text}");
+    }
+}
+
+#[test]
+fn the_guard_is_off_or_says_what_it_bears() {
+    let guard = |text: &str| {
+        let text = format!("{RIGHT}copy:\n  guard: {text}\n");
+        read(text.as_bytes()).map(|read| read.settings.copy.guard)
+    };
+    assert_eq!(guard("off").expect("right"), GuardChoice::Off);
+    assert_eq!(guard("on").expect("right"), GuardChoice::default());
+    let some = guard("{ canary-latency: 50 ms, in-sync-replicas: pause }").expect("right");
+    let GuardChoice::On(settings) = some else {
+        panic!("{some:?}")
+    };
+    assert_eq!(settings.canary_latency.to_string(), "50 ms");
+    assert_eq!(settings.throttle.to_string(), "50 %", "as it is otherwise");
+    for (text, complaint) in [
+        (
+            "of",
+            "copy.guard: must be `on` or `off`\n  did you mean `off`?",
+        ),
+        (
+            "[a]",
+            "copy.guard: expected a mapping, or `off`, found a list",
+        ),
+        ("{ latency: 3x }", "copy.guard.latency: unknown key"),
+        (
+            "{ canary-latency: 3 s }",
+            "copy.guard.canary-latency: must be a time as `50 ms`",
+        ),
+        (
+            "{ throttle: 5 }",
+            "copy.guard.throttle: expected text, found a number",
+        ),
+        (
+            "{ in-sync-replicas: stop }",
+            "copy.guard.in-sync-replicas: must be `pause`, `slow` or `ignore`",
+        ),
+        (
+            "{ floor: 1 MB }",
+            "copy.guard.floor: must be a whole number with a unit",
+        ),
+    ] {
+        let text = with(&format!("copy:\n  guard: {text}\n"));
         assert!(text.contains("migration.yaml:7: "), "{text}");
         assert!(text.contains(complaint), "{text}");
     }

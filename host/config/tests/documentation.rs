@@ -67,7 +67,8 @@ fn the_schema_refuses_what_the_reader_refuses() {
         "migration": "m", "source": { "bootstrap.servers": "a" }, "target": { "profile": "confluent-cloud" },
         "plugins": { "topics": { "use": "ferry/topic-filter@1", "with": { "any": ["thing"] } } },
         "copy": { "offsets": "translate", "bandwidth": "200 MiB/s", "records": "10000/s", "time-zone": "+01:00",
-            "hours": { "08:00-18:00": { "bandwidth": "none" } }, "brokers": { "each": { "records": "9/s" } }, "groups": { "orders": { "offsets": "preserve" } } },
+            "hours": { "08:00-18:00": { "bandwidth": "none" } }, "brokers": { "each": { "records": "9/s" } },
+            "guard": { "canary-latency": "3x", "throttle": "20 %" }, "groups": { "orders": { "offsets": "preserve" } } },
     });
     assert!(validator.is_valid(&right));
     for (pointer, value) in [
@@ -82,6 +83,8 @@ fn the_schema_refuses_what_the_reader_refuses() {
             "/copy/hours/08:00-18:00/bandwidth",
             serde_json::json!("fast"),
         ),
+        ("/copy/guard", serde_json::json!("of")),
+        ("/copy/guard/throttle", serde_json::json!("20")),
         ("/copy/brokers", serde_json::json!({ "all": {} })),
         ("/copy/groups/orders", serde_json::json!({ "threads": 1 })),
     ] {

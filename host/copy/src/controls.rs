@@ -3,6 +3,7 @@
 //! [`Controls`] is a plain value. A running copy follows a channel of them, and looks at the time of
 //! day again and again for limits that hold for a part of it only.
 
+use crate::guard::GuardSettings;
 use ferry_model::identity::BrokerId;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -195,7 +196,7 @@ impl Pauses {
 }
 
 /// How fast a copy reads the source, and which topic groups rest.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Controls {
     /// How far the clock that `hours` go by is ahead of UTC, in minutes.
     pub utc_offset_min: i32,
@@ -209,6 +210,23 @@ pub struct Controls {
     pub brokers: BTreeMap<BrokerId, LimitChange>,
     /// Which topic groups rest.
     pub pauses: Pauses,
+    /// How the source's brokers are protected.
+    pub guard: GuardSettings,
+}
+
+impl Default for Controls {
+    /// No limit, no pause, no protection.
+    fn default() -> Self {
+        Self {
+            utc_offset_min: 0,
+            all: DailyLimit::default(),
+            groups: BTreeMap::new(),
+            each_broker: Limit::default(),
+            brokers: BTreeMap::new(),
+            pauses: Pauses::default(),
+            guard: GuardSettings::OFF,
+        }
+    }
 }
 
 impl Controls {

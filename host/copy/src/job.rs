@@ -1,11 +1,12 @@
 //! What is to be copied, and how it went.
 
 use crate::controls::{Controls, Limit};
+use crate::guard::Turn;
 use crate::halt::Halt;
 use crate::lease::{LeaseSettings, Slot};
 use crate::partition::exact::Budget;
 use ferry_kafka::client::Client;
-use ferry_model::identity::TopicId;
+use ferry_model::identity::{BrokerId, TopicId};
 use ferry_model::name::{TopicName, TopicPartition};
 use std::sync::Arc;
 use std::time::Duration;
@@ -126,6 +127,32 @@ pub struct CopyProgress {
     pub throttled: Duration,
     /// Every topic group, by name.
     pub groups: Vec<GroupProgress>,
+    /// How the source's brokers were protected.
+    pub guard: GuardProgress,
+}
+
+/// How the source's brokers were protected in this run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GuardProgress {
+    /// How often a broker was slowed.
+    pub slowed: u32,
+    /// How often a broker was not read at all for a while.
+    pub stopped: u32,
+    /// How long brokers were read more slowly than they could be, summed up over all of them.
+    pub held: Duration,
+    /// The last changes of pace, the oldest first.
+    pub turns: Vec<GuardTurn>,
+    /// How many there were before these.
+    pub turns_before: u64,
+}
+
+/// A change of the pace that one broker of the source is read at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GuardTurn {
+    /// The broker.
+    pub broker: BrokerId,
+    /// The change.
+    pub turn: Turn,
 }
 
 /// How far the copy of one topic group has come.

@@ -9,6 +9,7 @@ pub mod append;
 pub mod controls;
 pub mod fillers;
 pub mod fleet;
+pub mod guard;
 pub mod halt;
 pub mod job;
 pub mod lease;

@@ -22,6 +22,8 @@ pub enum Lane {
     Fetch(u16),
     /// Produce requests, several side by side by number.
     Produce(u16),
+    /// Small requests of which it is measured how long they take.
+    Canary,
 }
 
 /// The pool.

@@ -30,6 +30,15 @@ pub struct CopyFigures {
     pub seconds: f64,
     /// Processor time of this process while they ran, in seconds.
     pub cpu_seconds: f64,
+    /// How often a broker of the source was read more slowly to protect it.
+    #[serde(default)]
+    pub guard_slowed: u32,
+    /// How often one was not read at all for a while.
+    #[serde(default)]
+    pub guard_stopped: u32,
+    /// Seconds for which brokers were held back so, summed up over all of them.
+    #[serde(default)]
+    pub guard_seconds: f64,
     /// Partitions whose offsets are kept.
     pub preserved: usize,
     /// Partitions whose offsets are translated, with why.
@@ -43,6 +52,9 @@ impl CopyFigures {
         self.padding += report.progress.padding;
         self.seconds += report.progress.appending.as_secs_f64();
         self.cpu_seconds += cpu_seconds;
+        self.guard_slowed += report.progress.guard.slowed;
+        self.guard_stopped += report.progress.guard.stopped;
+        self.guard_seconds += report.progress.guard.held.as_secs_f64();
         self.preserved = 0;
         self.translated.clear();
         for outcome in &report.outcomes {

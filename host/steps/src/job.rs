@@ -2,6 +2,7 @@
 
 use crate::codes;
 use crate::following::{Following, LOOK_EVERY};
+use crate::guarded::GuardTelling;
 use crate::names::{fact, progress_topic};
 use crate::progress::Telling;
 use crate::slots::{FIRST, slot_of, slots};
@@ -129,7 +130,8 @@ pub(crate) async fn run_copy(
     if let Some(line) = following.first_line() {
         view.note(&line);
     }
-    let mut telling = Telling::default();
+    let guard = GuardTelling::new(&undertaking.directory, job.settings.slot.number);
+    let mut telling = Telling::new(guard);
     let mut look = tokio::time::interval(LOOK_EVERY);
     let (told, mut heard) = watch::channel(CopyProgress::default());
     let (cancel, cancelled) = watch::channel(false);

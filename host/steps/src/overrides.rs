@@ -1,4 +1,4 @@
-//! What was changed by hand: limits and pauses that hold in place of the configuration's.
+//! What was changed by hand: limits, pauses and the guard, in place of what the configuration says.
 //!
 //! They are kept in a small file beside the journal, which a running copy looks at again and again.
 //! Whoever changes it holds a lock of its own, not the journal's: changes are meant for a migration
@@ -41,6 +41,9 @@ pub struct Overrides {
     /// Topic groups that rest.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub paused_groups: BTreeSet<String>,
+    /// Whether the source's brokers are not protected.
+    #[serde(default)]
+    pub guard_off: bool,
 }
 
 impl Default for Overrides {
@@ -52,6 +55,7 @@ impl Default for Overrides {
             brokers: BTreeMap::new(),
             paused: false,
             paused_groups: BTreeSet::new(),
+            guard_off: false,
         }
     }
 }
@@ -145,6 +149,7 @@ impl Overrides {
         }
         controls.pauses.all |= self.paused;
         controls.pauses.groups.extend(self.paused_groups.clone());
+        controls.guard.on &= !self.guard_off;
         controls
     }
 
@@ -163,6 +168,9 @@ impl Overrides {
         }
         for (broker, change) in &self.brokers {
             limit(format!("broker {broker} of the source"), change);
+        }
+        if self.guard_off {
+            lines.push("guard of the source: off".to_owned());
         }
         if self.paused {
             lines.push("paused: everything".to_owned());
@@ -212,6 +220,7 @@ pub fn overrides_in(directory: &Path) -> PathBuf {
 mod tests {
     use super::*;
     use ferry_copy::controls::{DailyLimit, DayPart, Limit};
+    use ferry_copy::guard::GuardSettings;
 
     fn to(bytes: u64) -> LimitChange {
         LimitChange {
@@ -235,6 +244,7 @@ mod tests {
                 hours: vec![(work, to(10))],
             },
             brokers: BTreeMap::from([(BrokerId(1), to(5))]),
+            guard: GuardSettings::USUAL,
             ..Controls::default()
         };
         let overrides = Overrides {
@@ -248,6 +258,7 @@ mod tests {
                 },
             )]),
             paused_groups: BTreeSet::from(["prices".to_owned()]),
+            guard_off: true,
             ..Overrides::default()
         };
         let controls = overrides.over(&configured);
@@ -260,6 +271,7 @@ mod tests {
             (Some(5), Some(3))
         );
         assert!(controls.pauses.hold("prices") && !controls.pauses.hold("orders"));
+        assert_eq!(controls.guard, GuardSettings::OFF);
         assert_eq!(Overrides::default().over(&configured), configured);
     }
 
@@ -311,6 +323,7 @@ mod tests {
             },
             brokers: BTreeMap::from([(BrokerId(3), to(1 << 20))]),
             paused_groups: BTreeSet::from(["orders".to_owned()]),
+            guard_off: true,
             ..Overrides::default()
         };
         assert_eq!(
@@ -318,6 +331,7 @@ mod tests {
             [
                 "all: 50 MiB/s, no limit on records",
                 "broker 3 of the source: 1 MiB/s",
+                "guard of the source: off",
                 "paused: group orders",
             ]
         );

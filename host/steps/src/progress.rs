@@ -1,5 +1,6 @@
 //! What people are told of a running copy: one part for each topic group.
 
+use crate::guarded::GuardTelling;
 use crate::job::duration;
 use ferry_copy::job::{CopyProgress, GroupProgress};
 use ferry_engine::{Progress, View};
@@ -14,17 +15,29 @@ const CAUGHT_UP_LAG: i64 = 1_000;
 const FORECAST_AFTER: Duration = Duration::from_secs(3);
 
 /// Tells how far a copy is.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Telling {
+    guard: GuardTelling,
     /// The groups that were told to be what everything waits for.
     waited_for: Vec<String>,
 }
 
 impl Telling {
+    /// Has told nothing yet.
+    pub(crate) fn new(guard: GuardTelling) -> Self {
+        Self {
+            guard,
+            waited_for: Vec::new(),
+        }
+    }
+
     /// Tells `progress`, group by group.
     pub(crate) fn tell(&mut self, view: &View, progress: &CopyProgress) {
         for part in parts(progress) {
             view.progress(&part);
+        }
+        for line in self.guard.lines(&progress.guard) {
+            view.note(&line);
         }
         let waits = waited_for(progress);
         if waits != self.waited_for {

@@ -302,6 +302,25 @@ impl FakeKafka {
         fits
     }
 
+    /// Has a follower fall behind, although its broker is up: it is out of sync until it fetches the
+    /// next time ([`FakeKafka::catch_up`], or something is appended).
+    ///
+    /// # Errors
+    /// [`NoSuchPartition`].
+    pub fn fall_behind(&self, topic: &str, index: i32, broker: i32) -> Result<(), NoSuchPartition> {
+        let mut core = self.shared.lock();
+        let partition = core
+            .partition_mut(topic, index)
+            .ok_or_else(|| NoSuchPartition(topic.to_owned(), index))?;
+        partition.fall_behind(broker);
+        Ok(())
+    }
+
+    /// Has every follower fetch.
+    pub fn catch_up(&self) {
+        self.shared.follow_all();
+    }
+
     /// Stops a broker: its connections end, its partitions get other leaders.
     pub fn stop(&self, broker: i32) {
         self.shared.lock().stop(broker);

@@ -147,6 +147,16 @@ impl Partition {
         self.advance();
     }
 
+    /// A follower has fetched nothing for too long, although its broker is up.
+    pub(crate) fn fall_behind(&mut self, broker: i32) {
+        if Some(broker) != self.leader
+            && let Some(replica) = self.replicas.get_mut(&broker)
+        {
+            replica.in_sync = false;
+        }
+        self.advance();
+    }
+
     /// Has every replica that lives fetch at once, as a producer waits for that asks for all of them.
     pub(crate) fn replicate_at_once(&mut self, alive: &[i32]) {
         let (end, epoch) = (self.log.end(), self.epoch);

@@ -141,6 +141,9 @@ pub(crate) struct Summary {
     pub(crate) bytes: u64,
     pub(crate) copy_seconds: f64,
     pub(crate) copy_cpu_seconds: f64,
+    pub(crate) guard_slowed: u32,
+    pub(crate) guard_stopped: u32,
+    pub(crate) guard_seconds: f64,
     pub(crate) differences: Option<u64>,
     pub(crate) partitions_verified: Option<usize>,
     pub(crate) records_verified: Option<u64>,
@@ -206,6 +209,9 @@ impl Summary {
             bytes: figures.bytes,
             copy_seconds: figures.seconds,
             copy_cpu_seconds: figures.cpu_seconds,
+            guard_slowed: figures.guard_slowed,
+            guard_stopped: figures.guard_stopped,
+            guard_seconds: figures.guard_seconds,
             differences: verified.as_ref().map(Verification::differences),
             partitions_verified: verified.as_ref().map(|v| v.partitions.len()),
             records_verified: verified.as_ref().map(Verification::records),
@@ -271,6 +277,9 @@ impl Summary {
                 "            and {padding} empty records that kept offsets in place and were deleted again"
             );
         }
+        if let Some(guarded) = self.guarded() {
+            let _ = writeln!(text, "            {guarded}");
+        }
         if let (Some(differences), Some(partitions), Some(records)) = (
             self.differences,
             self.partitions_verified,
@@ -301,6 +310,29 @@ fn waiting(report: &ferry_engine::RunReport, wanted: fn(&str) -> bool) -> Vec<St
         .filter(|(step, _)| wanted(step.as_str()))
         .map(|(_, left)| format!("{} ({})", left.what, left.why))
         .collect()
+}
+
+impl Summary {
+    /// How the source was protected; none where it did not have to be.
+    fn guarded(&self) -> Option<String> {
+        let times = |count: u32, what: &str| match count {
+            0 => None,
+            1 => Some(format!("{what} once")),
+            _ => Some(format!("{what} {count} times")),
+        };
+        let parts = [
+            times(self.guard_slowed, "slowed"),
+            times(self.guard_stopped, "stopped"),
+        ];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        (!parts.is_empty()).then(|| {
+            format!(
+                "{} to protect the source, {:.0} s in all",
+                parts.join(" and "),
+                self.guard_seconds
+            )
+        })
+    }
 }
 
 /// How often each text occurs, the most frequent first.

@@ -4,6 +4,7 @@ mod apply;
 mod check;
 mod discover;
 mod explain;
+mod guard;
 mod init;
 mod limit;
 mod partitions;
@@ -58,6 +59,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Problem> {
             verb: Some(CopyVerb::Limit(limit)),
             ..
         } => limit::run(&project()?, &limit, form),
+        Verb::Copy {
+            verb: Some(CopyVerb::Guard { switch }),
+            ..
+        } => guard::run(&project()?, switch, form),
         Verb::Copy {
             verb: Some(CopyVerb::Pause { group }),
             ..

@@ -1,4 +1,5 @@
-//! `ferry status`: where the migration stands, from the journal, and what is set by hand.
+//! `ferry status`: where the migration stands, from the journal, what is set by hand, and what is
+//! read more slowly to protect the source.
 
 use crate::arguments::OutputForm;
 use crate::codes;
@@ -6,8 +7,10 @@ use crate::exit::Exit;
 use crate::output;
 use crate::project::Project;
 use ferry_journal::{Phase, StateDirectory, StepState, StepSummary, Summary};
+use ferry_kafka::task::now_ms;
 use ferry_model::problem::Problem;
 use ferry_steps::overrides::Overrides;
+use ferry_steps::{HeldBack, held_back};
 use serde::Serialize;
 use std::fmt::Write as _;
 
@@ -23,6 +26,7 @@ pub(super) fn run(project: &Project, form: OutputForm) -> Result<Exit, Problem> 
     let status = Status {
         summary: Summary::of(&recorded),
         overrides: Overrides::load(&project.overrides())?,
+        held_back: held_back(&project.directory()),
     };
     output::show(form, &status, || {
         // Without a plan it is not known what is still to be begun; the rest is.
@@ -31,6 +35,10 @@ pub(super) fn run(project: &Project, form: OutputForm) -> Result<Exit, Problem> 
         let mut text = table(project.name(), &status.summary, &order.unwrap_or_default());
         for line in status.overrides.lines() {
             let _ = write!(text, "\nset by hand  {line}");
+        }
+        for held in &status.held_back {
+            let seconds = (now_ms() - held.since_ms).max(0) / 1_000;
+            let _ = write!(text, "\nheld back    {}, for {seconds} s", held.what);
         }
         text
     })?;
@@ -44,6 +52,8 @@ struct Status {
     summary: Summary,
     /// Limits and pauses that were set by hand.
     overrides: Overrides,
+    /// Brokers of the source that a running copy reads more slowly to protect them.
+    held_back: Vec<HeldBack>,
 }
 
 fn table(name: &str, summary: &Summary, order: &[&str]) -> String {

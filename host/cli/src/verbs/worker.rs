@@ -9,7 +9,7 @@ use ferry_copy::job::{CopyProgress, CopyReport, Until};
 use ferry_copy::worker::{self, CopyError};
 use ferry_model::offset::grouped;
 use ferry_model::problem::Problem;
-use ferry_steps::{Following, LOOK_EVERY, NobodyDecides, copy_problem, worker_job};
+use ferry_steps::{Following, GuardTelling, LOOK_EVERY, NobodyDecides, copy_problem, worker_job};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -54,6 +54,7 @@ pub(super) async fn run(project: &Project, worker: &str) -> Result<Exit, Problem
     let mut tick = tokio::time::interval(TELL_EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut before = CopyProgress::default();
+    let mut guard = GuardTelling::new(&undertaking.directory, number);
     let mut stop_seen = false;
     let ended = loop {
         tokio::select! {
@@ -65,6 +66,9 @@ pub(super) async fn run(project: &Project, worker: &str) -> Result<Exit, Problem
             }
             _ = look.tick() => {
                 if let Some(text) = following.look() {
+                    output::narrate(&format!("worker {worker}  {text}"));
+                }
+                for text in guard.lines(&heard.borrow().guard) {
                     output::narrate(&format!("worker {worker}  {text}"));
                 }
             }

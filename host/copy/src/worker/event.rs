@@ -4,12 +4,14 @@ use super::reading::FetchEnd;
 use super::saving::OnRecord;
 use super::transaction::{BeginFailure, TransactionalProducer};
 use super::voids::VoidEnd;
+use super::watching::Lagging;
 use crate::append::Prepared;
 use crate::halt::Halt;
 use crate::partition::exact::TargetEnd;
 use crate::progress::PartitionProgress;
 use ferry_kafka::error_code::ErrorCode;
 use ferry_model::identity::BrokerId;
+use std::time::Duration;
 
 /// The number of a partition in the job.
 pub(crate) type Index = usize;
@@ -138,6 +140,15 @@ pub(crate) enum Event {
     /// The source's ends, asked for while draining.
     Ends {
         results: Vec<(Index, SourceEnds)>,
+    },
+    /// How long a broker of the source took to answer to a canary.
+    Canary {
+        broker: BrokerId,
+        took: Option<Duration>,
+    },
+    /// Who is in sync at the source, by partition; empty where it can't be told now.
+    Followers {
+        found: Vec<(Index, Lagging)>,
     },
     /// Leaders were looked up again.
     Leaders {

@@ -68,6 +68,8 @@ impl Worker {
                 self.transactional = Some(transactional);
                 self.on_transaction(end);
             }
+            Event::Canary { broker, took } => self.watching.on_canary(broker, took),
+            Event::Followers { found } => self.watching.on_followers(found),
             Event::Ends { results } => self.on_ends(results),
             Event::Leaders { source } => self.on_leaders(source),
             Event::SourceStart { index, ends } => self.on_source_start(index, ends),

@@ -2,6 +2,7 @@
 
 use super::rate::Rate;
 use crate::controls::{Controls, Limit};
+use crate::guard::{GuardSettings, Pace};
 use ferry_kafka::task::now_ms;
 use ferry_model::identity::BrokerId;
 use std::collections::BTreeMap;
@@ -24,6 +25,16 @@ pub(super) struct Limits {
     all: Rate,
     groups: Vec<Group>,
     brokers: BTreeMap<BrokerId, Rate>,
+    /// What the guard allows, where that is not everything.
+    paces: BTreeMap<BrokerId, Held>,
+    guard: GuardSettings,
+}
+
+/// A broker that the guard slows.
+#[derive(Debug)]
+struct Held {
+    stopped: bool,
+    rate: Rate,
 }
 
 #[derive(Debug)]
@@ -47,6 +58,8 @@ impl Limits {
             all: Rate::new(now),
             groups: names.iter().map(group).collect(),
             brokers: BTreeMap::new(),
+            paces: BTreeMap::new(),
+            guard: GuardSettings::OFF,
         };
         limits.follow(now);
         limits
@@ -62,6 +75,7 @@ impl Limits {
             return;
         }
         self.minute = Some(minute);
+        self.guard = controls.guard;
         self.all.set(controls.all.at(minute), now);
         for group in &mut self.groups {
             group.rate.set(controls.group(&group.name, minute), now);
@@ -82,6 +96,33 @@ impl Limits {
         self.groups[group].rate.limit()
     }
 
+    /// How the source is to be protected.
+    pub(super) fn guard(&self) -> GuardSettings {
+        self.guard
+    }
+
+    /// Keeps to what the guard says of one broker.
+    pub(super) fn set_pace(&mut self, broker: BrokerId, pace: Pace, now: Instant) {
+        let bytes_per_s = match pace {
+            Pace::Free => {
+                self.paces.remove(&broker);
+                return;
+            }
+            Pace::Held(bytes_per_s) => Some(bytes_per_s),
+            Pace::Stopped => None,
+        };
+        let held = self.paces.entry(broker).or_insert_with(|| Held {
+            stopped: false,
+            rate: Rate::new(now),
+        });
+        held.stopped = bytes_per_s.is_none();
+        let limit = Limit {
+            bytes_per_s,
+            records_per_s: None,
+        };
+        held.rate.set(limit, now);
+    }
+
     /// How many bytes one fetch from `broker` may bring at most, of `fetches` that may be under way
     /// to it and `fetches_in_all` to all brokers. None while nothing may be fetched from it.
     pub(super) fn of_fetch(
@@ -99,7 +140,12 @@ impl Limits {
         });
         let of_broker = rate.allowance(fetches, now)?;
         let of_all = self.all.allowance(fetches_in_all, now)?;
-        Some(of_broker.min(of_all))
+        let of_guard = match self.paces.get_mut(&broker) {
+            None => usize::MAX,
+            Some(held) if held.stopped => return None,
+            Some(held) => held.rate.allowance(fetches, now)?,
+        };
+        Some(of_broker.min(of_all).min(of_guard))
     }
 
     /// What a fetch may take of one group, of `fetches` that may be under way.
@@ -120,6 +166,9 @@ impl Limits {
             self.all.take(bytes, records);
             if let Some(rate) = self.brokers.get_mut(&broker) {
                 rate.take(bytes, records);
+            }
+            if let Some(held) = self.paces.get_mut(&broker) {
+                held.rate.take(bytes, records);
             }
         }
     }

@@ -30,6 +30,7 @@ mod tracked;
 mod transaction;
 mod turns;
 mod voids;
+mod watching;
 
 use crate::job::{CopyJob, CopyProgress, CopyReport, PartitionOutcome};
 use crate::lease::{Holder, Lease, Slot};
@@ -49,6 +50,7 @@ use tokio::time::Instant;
 use tracked::{Machine, Tracked};
 pub(crate) use transaction::{BeginFailure, TransactionalProducer, VoidPortion};
 use turns::Turns;
+use watching::Watching;
 
 /// How often progress is told.
 const REPORT_EVERY: Duration = Duration::from_millis(200);
@@ -185,6 +187,8 @@ pub(crate) struct Worker {
     turns: Turns,
     /// The limits on fetching.
     limits: Limits,
+    /// What is watched of the source's brokers.
+    watching: Watching,
     /// Of each broker of the target, the partition that stood last in the last request, for fairness.
     last_sent: BTreeMap<BrokerId, Index>,
     /// Where the next transaction begins to take, for fairness.
@@ -350,6 +354,7 @@ impl Worker {
             elapsed: self.began.elapsed(),
             throttled: throttled(&self.job.source) + throttled(&self.job.target),
             groups: self.groups.progress(),
+            guard: self.watching.progress(),
             ..CopyProgress::default()
         };
         for (number, group) in now.groups.iter_mut().enumerate() {

@@ -183,6 +183,8 @@ impl Worker {
             }
         }
         self.limits.take(end.broker, &amounts);
+        let bytes = amounts.values().map(|amount| amount.bytes).sum();
+        self.watching.read(end.broker, bytes);
         for (index, from, fetched) in end.results {
             self.on_fetched(index, from, fetched);
         }

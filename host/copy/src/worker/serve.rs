@@ -47,6 +47,7 @@ impl Worker {
             self.serve_voids();
             self.serve_transaction(now);
         }
+        self.serve_guard(now);
         self.serve_fetches(now);
         self.serve_drain(now);
     }

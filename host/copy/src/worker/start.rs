@@ -7,6 +7,7 @@ use super::limits::Limits;
 use super::tracked::{Machine, Tracked};
 use super::transaction::{BeginFailure, TransactionalProducer};
 use super::turns::Turns;
+use super::watching::Watching;
 use super::{CopyError, Drain, Worker, cluster};
 use crate::batch::rewrite::Producer;
 use crate::halt::Halt;
@@ -38,7 +39,7 @@ pub(super) async fn open(
     let (lease, table) = super::lease::take(&job, &mut transactional).await?;
     let mut state = Keeper::read(&job, &table)?;
     let producer = idempotent_producer(&job.target, &mut state, &mut transactional).await?;
-    let ends = source_ends(&job).await;
+    let (ends, watching) = tokio::join!(source_ends(&job), Watching::begin(&job));
     let mut partitions = Vec::with_capacity(job.partitions.len());
     for (index, partition) in job.partitions.iter().enumerate() {
         let source = ends.get(&index).copied().unwrap_or_default();
@@ -66,6 +67,7 @@ pub(super) async fn open(
         groups,
         turns: Turns::default(),
         limits,
+        watching,
         last_sent: BTreeMap::new(),
         next_portion: 0,
         next_void: 0,

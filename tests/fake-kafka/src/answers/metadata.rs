@@ -88,6 +88,12 @@ impl Core {
                     .with_leader_id(BrokerId(partition.leader.unwrap_or(-1)))
                     .with_leader_epoch(partition.epoch)
                     .with_replica_nodes(brokers(partition.replicas().collect()))
+                    .with_offline_replicas(brokers(
+                        partition
+                            .replicas()
+                            .filter(|broker| self.down.contains(broker))
+                            .collect(),
+                    ))
                     .with_isr_nodes(brokers(partition.in_sync().filter(told).collect()))
             });
         answer
