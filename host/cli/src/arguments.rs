@@ -74,6 +74,9 @@ pub(crate) enum Verb {
         /// How long to wait for the source to fall quiet, in seconds.
         #[arg(long, value_name = "SECONDS", default_value_t = 120)]
         drain_limit: u64,
+        /// Let records expire by the final settings of topics that groups have not read yet.
+        #[arg(long)]
+        expire_unread: bool,
     },
     /// Show where the migration stands.
     Status {

@@ -26,6 +26,7 @@ pub(crate) async fn undertake(
     plan: &PlanFile,
     deciders: impl Deciders + Send + 'static,
     drain_limit: Duration,
+    expire_unread: bool,
 ) -> Result<Arc<Undertaking>, Problem> {
     let (source, target) = connect_both(project).await?;
     let copy = &project.configuration.settings.copy;
@@ -47,6 +48,7 @@ pub(crate) async fn undertake(
         settling: SETTLING,
         quiet: QUIET,
         drain_limit,
+        expire_unread,
     }))
 }
 

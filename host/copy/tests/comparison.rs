@@ -5,8 +5,10 @@ use ferry_copy::batch::codec::Codec;
 use ferry_copy::batch::encode::BatchBuilder;
 use ferry_copy::batch::header::Batch;
 use ferry_copy::batch::records::Contents;
+use ferry_copy::map::{OffsetMap, Run};
 use ferry_copy::verify::comparison::{Compared, Comparison, Mapping};
 use ferry_copy::verify::difference::Kind;
+use ferry_model::offset::{SourceOffset, TargetOffset};
 
 /// Key, value and timestamp of a record.
 type Plain = (&'static str, Option<&'static str>, i64);
@@ -138,4 +140,26 @@ fn what_a_cleaner_took_is_explained_only_where_a_later_record_of_the_key_is_ther
 
 fn found_in_compacted(compared: &Compared) -> u64 {
     compared.differences_total
+}
+
+#[test]
+fn what_a_target_has_let_expire_is_found_on_the_map() {
+    let run = |source, target, records| Run {
+        source: SourceOffset(source),
+        target: TargetOffset(target),
+        records,
+    };
+    let map = OffsetMap::from_runs([run(100, 0, 10), run(200, 15, 5)]).expect("in order");
+    let map = Mapping::Map(map);
+    for (log_start, expected) in [
+        (0, Some(100)),
+        (4, Some(104)),
+        (9, Some(109)),
+        (12, Some(200)),
+        (16, Some(201)),
+        (20, None),
+    ] {
+        assert_eq!(map.kept_from(log_start), expected, "{log_start}");
+    }
+    assert_eq!(Mapping::Same.kept_from(7), Some(7));
 }

@@ -7,6 +7,7 @@ use crate::progress::{Part, Progress};
 use crate::topics::Partitions;
 use crate::{codes, groups, sample, topics};
 use ferry_kafka::Client;
+use ferry_kafka::admin::configs::ConfigResource;
 use ferry_kafka::error::KafkaError;
 use ferry_model::problem::Problem;
 use ferry_model::snapshot::{AclFacts, BrokerFacts, ClusterSnapshot};
@@ -60,10 +61,44 @@ pub(crate) async fn read<P: Fn(Progress) + Sync>(
         kafka_version: identity.release,
         brokers: identity.brokers,
         round_trip_us: identity.round_trip_us,
+        topic_defaults: topic_defaults(client).await,
         topics: facts,
         groups,
         acls,
     })
+}
+
+/// How long topics keep their records that do not say so themselves, by the configuration of one broker;
+/// empty where it may not be read.
+async fn topic_defaults(client: &Client) -> BTreeMap<String, String> {
+    let Some(broker) = client.brokers().into_iter().map(|broker| broker.id).min() else {
+        return BTreeMap::new();
+    };
+    let resource = ConfigResource::Broker(broker);
+    let described = client
+        .admin()
+        .describe_configs(std::slice::from_ref(&resource))
+        .await;
+    let Some(Ok(entries)) = described.into_values().next() else {
+        return BTreeMap::new();
+    };
+    let number = |name: &str| -> Option<i64> {
+        let entry = entries.iter().find(|entry| entry.name == name)?;
+        entry.value.as_ref()?.parse().ok()
+    };
+    // The finest unit that is set counts.
+    let unit = |name, ms: i64| number(name).map(|time| if time < 0 { -1 } else { time * ms });
+    let retention_ms = unit("log.retention.ms", 1)
+        .or_else(|| unit("log.retention.minutes", 60_000))
+        .or_else(|| unit("log.retention.hours", 3_600_000));
+    let defaults = [
+        ("retention.ms", retention_ms),
+        ("retention.bytes", number("log.retention.bytes")),
+    ];
+    defaults
+        .into_iter()
+        .filter_map(|(key, value)| Some((key.to_owned(), value?.to_string())))
+        .collect()
 }
 
 struct Identity {

@@ -36,6 +36,10 @@ pub struct ClusterSnapshot {
     /// The least time that a request and its answer took, in microseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub round_trip_us: Option<u64>,
+    /// What holds for topics that do not say otherwise, as far as its brokers tell: `retention.ms` and
+    /// `retention.bytes`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub topic_defaults: BTreeMap<String, String>,
     /// Its topics, by name.
     pub topics: BTreeMap<TopicName, TopicFacts>,
     /// Its consumer groups, by id.

@@ -506,7 +506,17 @@ fn target_topic(moving: &MovingTopic, facts: Option<&TopicFacts>, drifts: &mut V
                 });
             }
             if matches!(moving.creation, Creation::Use { .. }) {
-                settings(side, &topic, &moving.configs, &facts.configs, drifts);
+                // What this migration has set for the copy is no change.
+                let mut found = facts.configs.clone();
+                for (key, during) in &moving.copy_configs {
+                    if found.get(key) == Some(during) {
+                        match moving.configs.get(key) {
+                            Some(value) => found.insert(key.clone(), value.clone()),
+                            None => found.remove(key),
+                        };
+                    }
+                }
+                settings(side, &topic, &moving.configs, &found, drifts);
             }
         }
     }

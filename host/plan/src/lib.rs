@@ -27,6 +27,7 @@ pub mod offsets;
 pub mod plan;
 mod planner;
 pub mod render;
+pub mod retention;
 mod target_version;
 pub mod text;
 mod topics;
@@ -41,7 +42,7 @@ pub use file::{PLAN_FORMAT, PlanFile, PlanFileError};
 pub use growth::Growth;
 pub use plan::{
     AclPlan, AclState, BindingState, ClusterIdentity, CopyMode, CopyPartition, Creation, DecidedBy,
-    Estimate, GroupAction, GroupOffsets, GroupPlan, Keeping, MovingTopic, PartitionPlan, Plan,
-    PlannedBinding, Protection, SettingChange, TopicOutcome, TopicPlan, TranslateReason,
+    Estimate, Expiring, GroupAction, GroupOffsets, GroupPlan, Keeping, MovingTopic, PartitionPlan,
+    Plan, PlannedBinding, Protection, SettingChange, TopicOutcome, TopicPlan, TranslateReason,
 };
 pub use planner::{plan, plan_under};

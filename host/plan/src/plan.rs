@@ -153,6 +153,9 @@ pub struct MovingTopic {
     /// Settings that are different during the copy.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub copy_configs: BTreeMap<String, String>,
+    /// What expires of it once its settings are set back, estimated from a sample.
+    #[serde(default, skip_serializing_if = "Expiring::is_nothing")]
+    pub expiring: Expiring,
     /// What is worth knowing of its settings.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
@@ -167,12 +170,56 @@ impl MovingTopic {
         self.group.as_deref().unwrap_or(OTHER_GROUP)
     }
 
+    /// Whether its retention is off during the copy, so that what is too old goes afterwards.
+    #[must_use]
+    pub fn copy_expires_nothing(&self) -> bool {
+        let off = |key: &str| self.copy_configs.contains_key(key);
+        off("retention.ms") || off("retention.bytes")
+    }
+
     /// The settings that the topic has while it is copied, complete.
     #[must_use]
     pub fn configs_for_copy(&self) -> BTreeMap<String, String> {
         let mut configs = self.configs.clone();
         configs.extend(self.copy_configs.clone());
         configs
+    }
+}
+
+/// Records that expire.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expiring {
+    /// How many, at most.
+    pub records: i64,
+    /// Their bytes, in proportion.
+    pub bytes: u64,
+}
+
+impl Expiring {
+    /// Whether it is nothing.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The larger of two.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        if other.records > self.records {
+            other
+        } else {
+            self
+        }
+    }
+
+    /// Both together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            records: self.records.saturating_add(other.records),
+            bytes: self.bytes.saturating_add(other.bytes),
+        }
     }
 }
 

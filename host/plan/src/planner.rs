@@ -10,8 +10,10 @@ use crate::groups::{Partitions, moving_offsets};
 use crate::modes::ModeQuestion;
 use crate::names::Names;
 use crate::plan::{
-    ClusterIdentity, CopyMode, Creation, MovingTopic, PartitionPlan, Plan, TopicOutcome, TopicPlan,
+    ClusterIdentity, CopyMode, Creation, Expiring, MovingTopic, PartitionPlan, Plan, TopicOutcome,
+    TopicPlan,
 };
+use crate::retention::Retention;
 use crate::target_version::TargetVersion;
 use crate::text::listed;
 use crate::topics::Verdict;
@@ -409,6 +411,12 @@ impl<'p> Draft<'p> {
         let filled = facts.compacted() && partitions.iter().any(kept);
         let during = DuringCopy { padded, filled };
         let name = self.names.decision(NameKind::Topic, facts.name.as_str());
+        let retention = Retention::of(&settings.configs, &target.topic_defaults);
+        let expiring = facts
+            .partitions
+            .iter()
+            .map(|partition| retention.estimate(partition, self.snapshot.taken_at_ms))
+            .fold(Expiring::default(), Expiring::and);
         MovingTopic {
             target: candidate.target,
             name_reason: name
@@ -423,6 +431,7 @@ impl<'p> Draft<'p> {
             source_configs: facts.configs.clone(),
             copy_configs: copy_settings(facts, &settings.configs, version, during),
             configs: settings.configs,
+            expiring,
             notes: settings.notes,
             partitions,
         }

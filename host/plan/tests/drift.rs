@@ -89,6 +89,23 @@ fn a_world_that_only_went_on_has_not_drifted() {
 }
 
 #[test]
+fn settings_for_the_copy_on_a_topic_that_is_used_as_it_is_are_no_drift_and_others_are() {
+    let set = |value: &'static str| {
+        drift(move |world| {
+            let there = world.target.topics.get_mut(&name("there")).expect("there");
+            there
+                .configs
+                .insert("retention.ms".to_owned(), value.to_owned());
+        })
+    };
+    assert_eq!(set("-1"), Vec::<String>::new());
+    assert_eq!(
+        set("5"),
+        ["target: retention.ms of topic there is 5 instead of the default"]
+    );
+}
+
+#[test]
 fn another_cluster_is_named_and_nothing_else() {
     let found = drift(|world| {
         world.target.cluster_id = ClusterId("other".into());

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The key of the fact that holds the topics that are clean.
-const CLEAN: &str = "clean/topics";
+pub(crate) const CLEAN: &str = "clean/topics";
 /// How long it is waited for the cleaner.
 const CLEANER_LIMIT: Duration = Duration::from_secs(15 * 60);
 /// How often it is looked whether fillers are gone.

@@ -14,6 +14,8 @@ pub const NOT_ANSWERED: u16 = 254;
 pub const NOT_OURS: u16 = 255;
 /// Undoing failed.
 pub const NOT_UNDONE: u16 = 256;
+/// The final settings of a topic can't be set.
+pub const SETTINGS_NOT_SET: u16 = 257;
 /// Partitions stopped while they were copied.
 pub const PARTITIONS_HALTED: u16 = 230;
 /// The copy could not run.
@@ -30,7 +32,7 @@ pub const DIFFERENCES: u16 = 501;
 pub const RESULT_NOT_WRITTEN: u16 = 502;
 
 /// The codes above, and those of halted partitions ([`ferry_copy::halt::Halt::code`]).
-pub const ALL: [u16; 25] = [
+pub const ALL: [u16; 26] = [
     213,
     214,
     215,
@@ -49,6 +51,7 @@ pub const ALL: [u16; 25] = [
     NOT_ANSWERED,
     NOT_OURS,
     NOT_UNDONE,
+    SETTINGS_NOT_SET,
     PARTITIONS_HALTED,
     COPY_FAILED,
     NOT_DRAINED,

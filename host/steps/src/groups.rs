@@ -1,12 +1,12 @@
 //! Sets the committed offsets of consumer groups at the target.
 
 use crate::codes;
-use crate::names::{effect, step_name};
+use crate::names::{effect, fact, step_name};
 use crate::offsets::Places;
 use crate::undertaking::Undertaking;
 use ferry_engine::{
-    Context, Effect, Effected, Leftover, Outcome, Past, Progress, Readiness, Step, StepError,
-    StepName, View, async_trait,
+    Context, Effect, Effected, FactScope, Leftover, Outcome, Past, Progress, Readiness, Step,
+    StepError, StepName, View, async_trait,
 };
 use ferry_kafka::Client;
 use ferry_kafka::admin::groups::Stability;
@@ -23,6 +23,9 @@ use std::sync::Arc;
 
 /// The kind of inverse that puts a group's committed offsets back.
 pub(crate) const RESTORE_OFFSETS: &str = "restore-committed-offsets";
+
+/// The key of the fact that holds how many groups wait for a later pass.
+pub(crate) const WAITING: &str = "groups/waiting";
 
 /// What a group had committed at the target before; an offset of none was not committed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -252,6 +255,9 @@ impl Step for GroupsStep {
                 self.set(context, target, &at_target, wanted).await?;
             }
         }
+        context
+            .record(FactScope::Migration, fact(WAITING), &leftovers.len())
+            .await?;
         if leftovers.is_empty() {
             Ok(Outcome::Finished)
         } else {

@@ -1,6 +1,6 @@
 //! The native steps of a migration, in the order of the graph:
-//! topics, acls, copy, drain, close, groups, verify, clean; close and clean only where fillers keep
-//! offsets.
+//! topics, acls, copy, drain, close, groups, verify, clean, settings; close and clean only where
+//! fillers keep offsets.
 //!
 //! A step knows the plan, the two clusters and the engine's journal. It knows nothing of plugins,
 //! terminals or configuration files: what a plugin decides reaches it through
@@ -17,6 +17,7 @@ mod close;
 pub mod codes;
 mod copy;
 mod drain;
+mod expiring;
 mod filled;
 mod following;
 mod groups;
@@ -32,6 +33,7 @@ mod others;
 pub mod overrides;
 mod progress;
 mod recopy;
+mod settings;
 mod slots;
 mod standing;
 mod topics;
@@ -51,6 +53,7 @@ pub use job::{copy_problem, worker_job};
 pub use names::{fact, progress_topic, step_name};
 pub use nobody::NobodyDecides;
 pub use recopy::RecopyStep;
+pub use settings::SettingsStep;
 pub use slots::{Workers, slots};
 pub use standing::{CopyStanding, PartitionLine, WorkerLine};
 pub use topics::TopicsStep;
@@ -69,7 +72,7 @@ pub use acls::AclsStep;
 pub fn stock_order(plan: &Plan) -> Vec<&'static str> {
     let filled = filled::any(plan);
     [
-        "topics", "acls", "copy", "drain", "close", "groups", "verify", "clean",
+        "topics", "acls", "copy", "drain", "close", "groups", "verify", "clean", "settings",
     ]
     .into_iter()
     .filter(|name| filled || !["close", "clean"].contains(name))
@@ -94,5 +97,6 @@ pub fn stock_steps(undertaking: &Arc<Undertaking>) -> Vec<Arc<dyn Step>> {
     if filled {
         steps.push(Arc::new(CleanStep::new(Arc::clone(undertaking))));
     }
+    steps.push(Arc::new(SettingsStep::new(Arc::clone(undertaking))));
     steps
 }

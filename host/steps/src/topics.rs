@@ -3,6 +3,7 @@
 use crate::codes;
 use crate::growth;
 use crate::names::{effect, fact, progress_topic, step_name};
+use crate::settings::SET_BY;
 use crate::undertaking::{TOPIC_IDS, TopicIds, Undertaking};
 use ferry_engine::{
     Context, Effect, Effected, FactScope, Outcome, Past, Progress, Readiness, Step, StepError,
@@ -12,10 +13,11 @@ use ferry_kafka::KafkaError;
 use ferry_kafka::admin::configs::{ConfigChange, ConfigResource};
 use ferry_kafka::admin::topics::{Mode, NewTopic, TopicDescription};
 use ferry_kafka::{Client, ErrorCode};
+use ferry_model::digest::Digest;
 use ferry_model::identity::TopicId;
 use ferry_model::name::TopicName;
 use ferry_model::problem::{Explain, Problem};
-use ferry_plan::{Creation, MovingTopic};
+use ferry_plan::{Creation, MovingTopic, Plan};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -115,17 +117,28 @@ impl TopicsStep {
         Ok(ids)
     }
 
-    /// Gives topics that are used as they are the settings for the copy.
+    /// Topics that were not created with the settings for the copy: those that are used as they are,
+    /// and all of them where another plan has set their final ones.
+    fn to_adapt<'p>(&self, plan: &'p Plan, view: &View) -> Result<Vec<&'p MovingTopic>, Problem> {
+        let again = self.set_by_another_plan(view)?;
+        let moving = plan.moving_topics().map(|(_, m)| m);
+        let wanted = |moving: &&MovingTopic| {
+            let used = matches!(moving.creation, Creation::Use { .. });
+            (used || again) && !moving.copy_configs.is_empty()
+        };
+        Ok(moving.filter(wanted).collect())
+    }
+
+    fn set_by_another_plan(&self, view: &View) -> Result<bool, Problem> {
+        let set_by = view.fact::<Digest>(&fact(SET_BY))?;
+        let own = self.undertaking.digest()?;
+        Ok(set_by.is_some_and(|plan| plan != own))
+    }
+
+    /// Gives topics that have other ones the settings for the copy.
     async fn adapt(&self, context: &Context) -> Result<(), StepError> {
         let plan = self.undertaking.plan();
-        let used: Vec<_> = plan
-            .moving_topics()
-            .filter(|(_, m)| {
-                matches!(m.creation, Creation::Use { .. }) && !m.copy_configs.is_empty()
-            })
-            .map(|(_, moving)| moving)
-            .collect();
-        for moving in used {
+        for moving in self.to_adapt(&plan, context)? {
             let before: BTreeMap<_, _> = moving
                 .copy_configs
                 .keys()
@@ -154,6 +167,12 @@ impl TopicsStep {
                         _ => Effected::Made(Value::Null),
                     })
                 })
+                .await?;
+        }
+        if self.set_by_another_plan(context)? {
+            let own = self.undertaking.digest()?;
+            context
+                .record(FactScope::Migration, fact(SET_BY), &own)
                 .await?;
         }
         Ok(())
@@ -314,18 +333,15 @@ impl Step for TopicsStep {
                 .get(&topic.name)
                 .is_some_and(|found| found.id == known.get(&topic.name).copied())
         });
-        let pasts = view.pasts();
-        let adapted = pasts
-            .iter()
-            .filter(|(id, _)| id.as_str().starts_with("configs/"))
-            .count();
         let plan = self.undertaking.plan();
-        let used = plan.moving_topics().filter(|(_, moving)| {
-            matches!(moving.creation, Creation::Use { .. }) && !moving.copy_configs.is_empty()
-        });
+        let mut adapted = !self.set_by_another_plan(view)?;
+        for moving in self.to_adapt(&plan, view)? {
+            let id = effect("configs", moving.target.as_str())?;
+            adapted &= view.past(&id) != Past::Never;
+        }
         let source = growth::look(&self.undertaking.source, &plan).await?;
         let grown = !source.is_empty() || growth::behind(&self.undertaking, view).await?;
-        let done = all && adapted == used.count() && !grown;
+        let done = all && adapted && !grown;
         Ok(if done {
             Readiness::AlreadyDone
         } else {

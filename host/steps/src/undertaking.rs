@@ -4,8 +4,10 @@ use crate::slots::Workers;
 use ferry_copy::controls::Controls;
 use ferry_copy::lease::{LeaseSettings, Slot};
 use ferry_kafka::Client;
+use ferry_model::digest::Digest;
 use ferry_model::identity::TopicId;
 use ferry_model::name::TopicName;
+use ferry_model::problem::Problem;
 use ferry_plan::{Deciders, Growth, Plan};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -41,6 +43,8 @@ pub struct Undertaking {
     pub quiet: Duration,
     /// How long it is waited for the source to fall quiet.
     pub drain_limit: Duration,
+    /// Whether final settings may let records expire that groups have not read yet.
+    pub expire_unread: bool,
 }
 
 /// A plan as it was made, and as it is by now.
@@ -88,6 +92,16 @@ impl Undertaking {
             .write()
             .unwrap_or_else(PoisonError::into_inner);
         *now = grown;
+    }
+
+    /// The digest of the plan as it was made.
+    ///
+    /// # Errors
+    /// A [`Problem`] where it has no JSON form; no plan of a file is so.
+    pub fn digest(&self) -> Result<Digest, Problem> {
+        self.plan_as_made()
+            .digest()
+            .map_err(|error| Problem::new(crate::codes::NOT_ANSWERED, error.to_string()))
     }
 
     /// The transactional id of worker `number`.

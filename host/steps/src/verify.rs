@@ -4,6 +4,7 @@ use crate::codes;
 use crate::job::filler;
 use crate::names::step_name;
 use crate::offsets::Places;
+use crate::settings::{RETENTION, own_settings};
 use crate::undertaking::Undertaking;
 use crate::verification::{PartitionResult, Verification};
 use ferry_copy::verify::comparison::Mapping;
@@ -11,8 +12,10 @@ use ferry_copy::verify::{PartitionToVerify, VerifyProgress, verify};
 use ferry_engine::{
     Context, Outcome, Progress, Readiness, Step, StepError, StepName, View, async_trait,
 };
+use ferry_model::name::TopicName;
 use ferry_model::problem::Problem;
-use ferry_plan::{CopyMode, TranslateReason};
+use ferry_plan::{CopyMode, MovingTopic, TranslateReason};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
@@ -41,6 +44,7 @@ impl VerifyStep {
         tell: impl Fn(VerifyProgress),
     ) -> Result<Verification, Problem> {
         let places = Places::read(undertaking).await?;
+        let expiring = expiring(undertaking).await;
         let partitions = undertaking
             .plan()
             .copy_partitions()
@@ -57,6 +61,7 @@ impl VerifyStep {
                     compacted: compacted || is_compacted(undertaking, &copied.source),
                     filler: filler(copied.moving),
                     copied_to,
+                    expires: expiring.contains(&copied.target.topic),
                     source: copied.source,
                     target: copied.target,
                 })
@@ -131,6 +136,24 @@ impl VerifyStep {
         }
         Some(problem.next("ferry report, then  ferry copy recopy TOPIC  for topics that differ"))
     }
+}
+
+/// The topics of the target whose records may expire: those that are not set up for the copy any more.
+/// Empty where that can't be told.
+async fn expiring(undertaking: &Undertaking) -> BTreeSet<TopicName> {
+    let plan = undertaking.plan();
+    let topics: Vec<_> = plan.moving_topics().map(|(_, m)| m).collect();
+    let own = own_settings(&undertaking.target, &topics).await;
+    let own = own.unwrap_or_default();
+    let expires = |moving: &&&MovingTopic| {
+        let during = moving.configs_for_copy();
+        own.get(&moving.target).is_some_and(|own| {
+            let mut limits = RETENTION.iter();
+            limits.any(|key| during.contains_key(*key) && own.get(*key) != during.get(*key))
+        })
+    };
+    let expiring = topics.iter().filter(expires);
+    expiring.map(|moving| moving.target.clone()).collect()
 }
 
 fn is_compacted(undertaking: &Undertaking, source: &ferry_model::name::TopicPartition) -> bool {

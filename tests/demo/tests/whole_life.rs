@@ -75,6 +75,7 @@ async fn a_migration_lives_from_plan_to_rollback_and_leaves_nothing_behind() {
         let copied = support::read(&stage.target, std::slice::from_ref(place));
         assert_eq!(copied[place].len(), 1, "{place}");
     }
+    final_settings(&done);
     let again = run(&ferry, &apply, 0).await;
     assert!(again.contains("was finished before"), "{again}");
     assert_eq!(world(&ferry, "again.json").await, done);
@@ -94,6 +95,7 @@ async fn a_migration_lives_from_plan_to_rollback_and_leaves_nothing_behind() {
     run(&ferry, &["copy", "recopy", &topic, "--yes"], 0).await;
     run(&ferry, &["verify"], 0).await;
     run(&ferry, &apply, 0).await;
+    final_settings(&world(&ferry, "mended.json").await);
     run(&ferry, &["report"], 0).await;
 
     run(&ferry, &["rollback", "--dry-run"], 0).await;
@@ -261,6 +263,32 @@ async fn world(ferry: &Ferry, file: &str) -> Value {
         groups.remove("orders-dashboard");
     }
     world
+}
+
+/// Every topic that moved has the settings of the source, and none of the copy: the names are the same
+/// on both sides.
+fn final_settings(world: &Value) {
+    let topics = |side: &str| world[side]["topics"].as_object().expect("topics").clone();
+    let source = topics("source");
+    let mut compared = 0;
+    for (name, topic) in topics("target") {
+        let Some(wanted) = source.get(&name) else {
+            continue;
+        };
+        compared += 1;
+        for key in [
+            "retention.ms",
+            "retention.bytes",
+            "cleanup.policy",
+            "compression.type",
+            "message.timestamp.type",
+            "max.message.bytes",
+        ] {
+            let (found, wanted) = (&topic["configs"][key], &wanted["configs"][key]);
+            assert_eq!(found, wanted, "{key} of {name}");
+        }
+    }
+    assert!(compared > 10, "{compared} topics");
 }
 
 /// A partition of the target that holds records, of a topic that is not compacted.

@@ -30,6 +30,7 @@ pub(crate) async fn differs(orders: &Orders, outcome: &PartitionOutcome) -> Resu
         }
     };
     let partition = PartitionToVerify {
+        expires: false,
         source: outcome.source.clone(),
         target: outcome.target.clone(),
         mapping,

@@ -19,11 +19,17 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// How the steps are carried out.
+pub(super) struct ApplyOptions {
+    pub(super) drain_limit: Duration,
+    pub(super) expire_unread: bool,
+}
+
 pub(super) async fn run(
     project: &Project,
     path: &Path,
     until: Option<&str>,
-    drain_limit_s: u64,
+    options: ApplyOptions,
     form: OutputForm,
 ) -> Result<Exit, Problem> {
     let plan = PlanFile::load(path).map_err(|error| error.problem())?;
@@ -50,8 +56,14 @@ pub(super) async fn run(
     let journal = journal(project)?;
     let deciders = PluginDeciders::load(project)?;
     refuse_other_deciders(project, &plan, &deciders)?;
-    let undertaking =
-        undertake(project, &plan, deciders, Duration::from_secs(drain_limit_s)).await?;
+    let undertaking = undertake(
+        project,
+        &plan,
+        deciders,
+        options.drain_limit,
+        options.expire_unread,
+    )
+    .await?;
     let ours = topic_ids(journal.status()).into_keys().collect();
     refuse_drift(&plan, &undertaking, &ours).await?;
     keep(&plan, project)?;
@@ -135,6 +147,8 @@ pub(crate) struct Summary {
     pub(crate) groups_waiting: Vec<String>,
     /// What else waits for the next attempt, and why.
     pub(crate) waiting: Vec<String>,
+    /// Changes by which topics got their final settings.
+    pub(crate) settings_set: usize,
     pub(crate) acls_created: usize,
     pub(crate) records: i64,
     pub(crate) padding: i64,
@@ -203,6 +217,7 @@ impl Summary {
             groups_moved: done("groups", "group/"),
             groups_waiting: waiting(report, |step| step == "groups"),
             waiting: waiting(report, |step| step != "groups"),
+            settings_set: done("settings", ""),
             acls_created: done("acls", "acl/"),
             records: figures.records,
             padding: figures.padding,
@@ -261,6 +276,13 @@ impl Summary {
             let _ = writeln!(text, "            {group}");
         }
         let _ = writeln!(text, "ACLs        {} created", self.acls_created);
+        if self.settings_set > 0 {
+            let _ = writeln!(
+                text,
+                "Settings    {} changes for the copy set back",
+                self.settings_set
+            );
+        }
         let megabytes = self.bytes as f64 / 1e6;
         let rate = megabytes / self.copy_seconds.max(0.001);
         let _ = writeln!(

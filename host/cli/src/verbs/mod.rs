@@ -24,6 +24,7 @@ use crate::output;
 use crate::project::Project;
 use clap::CommandFactory as _;
 use ferry_model::problem::Problem;
+use std::time::Duration;
 
 /// Runs the verb that was asked for.
 pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Problem> {
@@ -38,9 +39,13 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Problem> {
             plan,
             until,
             drain_limit,
+            expire_unread,
         } => {
-            let project = project()?;
-            apply::run(&project, &plan, until.as_deref(), drain_limit, form).await
+            let options = apply::ApplyOptions {
+                drain_limit: Duration::from_secs(drain_limit),
+                expire_unread,
+            };
+            apply::run(&project()?, &plan, until.as_deref(), options, form).await
         }
         Verb::Status { partitions: false } => status::run(&project()?, form),
         Verb::Status { partitions: true } => partitions::run(&project()?, form).await,

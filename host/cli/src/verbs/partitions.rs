@@ -13,7 +13,14 @@ use std::time::Duration;
 
 pub(super) async fn run(project: &Project, form: OutputForm) -> Result<Exit, Problem> {
     let plan = project.plan(None)?;
-    let undertaking = undertake(project, &plan, NobodyDecides::default(), Duration::ZERO).await?;
+    let undertaking = undertake(
+        project,
+        &plan,
+        NobodyDecides::default(),
+        Duration::ZERO,
+        false,
+    )
+    .await?;
     let standing = CopyStanding::read(&undertaking).await?;
     output::show(form, &standing, || table(&standing))?;
     Ok(Exit::Done)

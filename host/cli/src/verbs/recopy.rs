@@ -28,7 +28,7 @@ pub(super) async fn run(project: &Project, topic: &str, yes: bool) -> Result<Exi
     let journal = journal(project)?;
     let number = number(&journal);
     let deciders = PluginDeciders::load(project)?;
-    let undertaking = undertake(project, &plan, deciders, Duration::ZERO).await?;
+    let undertaking = undertake(project, &plan, deciders, Duration::ZERO, false).await?;
     let step: Arc<dyn Step> = Arc::new(RecopyStep::new(undertaking, topic.clone(), number)?);
     let graph = Graph::new(vec![step]).map_err(|error| error.problem())?;
     let engine = engine(journal, &plan)

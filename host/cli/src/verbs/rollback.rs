@@ -47,7 +47,7 @@ pub(super) async fn run(
     let stop = interrupt::listen();
     let journal = journal(project)?;
     let deciders = PluginDeciders::load(project)?;
-    let undertaking = undertake(project, &plan, deciders, Duration::ZERO).await?;
+    let undertaking = undertake(project, &plan, deciders, Duration::ZERO, false).await?;
     let graph = Graph::new(stock_steps(&undertaking)).map_err(|error| error.problem())?;
     let engine = engine(journal, &plan)
         .reporter(Arc::new(Narrator::new()))

@@ -23,7 +23,7 @@ pub(super) async fn run(
 ) -> Result<Exit, Problem> {
     let plan = project.plan(plan)?;
     let deciders = PluginDeciders::load(project)?;
-    let undertaking = undertake(project, &plan, deciders, Duration::ZERO).await?;
+    let undertaking = undertake(project, &plan, deciders, Duration::ZERO, false).await?;
     let verification = VerifyStep::compare(&undertaking, |_| ()).await?;
     output::show(form, &verification, || table(&verification))?;
     match VerifyStep::problem(&verification) {

@@ -34,7 +34,14 @@ pub(super) async fn run(project: &Project, worker: &str) -> Result<Exit, Problem
         .next("ferry apply PLAN --until topics"));
     }
     let stop = interrupt::listen();
-    let undertaking = undertake(project, &plan, NobodyDecides::default(), Duration::ZERO).await?;
+    let undertaking = undertake(
+        project,
+        &plan,
+        NobodyDecides::default(),
+        Duration::ZERO,
+        false,
+    )
+    .await?;
     let mut job = worker_job(&undertaking, &ids, number, Until::Stopped);
     let (mut following, controls) = Following::begin(&undertaking)?;
     job.settings.controls = controls;

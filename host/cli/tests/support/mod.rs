@@ -144,6 +144,7 @@ fn cluster(id: &str, version: &str) -> ClusterSnapshot {
             rack: None,
         }],
         round_trip_us: None,
+        topic_defaults: BTreeMap::new(),
         topics: BTreeMap::new(),
         groups: BTreeMap::new(),
         acls: AclFacts::NoAuthorizer,

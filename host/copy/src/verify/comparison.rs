@@ -9,7 +9,7 @@ use crate::batch::encode::filler_body;
 use crate::batch::error::BatchError;
 use crate::batch::header::{Batch, CODEC_MASK, LOG_APPEND_TIME};
 use crate::batch::records::Records;
-use crate::map::OffsetMap;
+use crate::map::{OffsetMap, Run};
 use ferry_model::digest::Digest;
 use ferry_model::offset::{SourceOffset, TargetOffset};
 use sha2::Digest as _;
@@ -49,6 +49,19 @@ impl Mapping {
         match self {
             Self::Same => source,
             Self::Map(_) => 0,
+        }
+    }
+
+    /// The first source offset whose record is at `target` or behind it; none where there is none.
+    #[must_use]
+    pub fn kept_from(&self, target: i64) -> Option<i64> {
+        match self {
+            Self::Same => Some(target),
+            Self::Map(map) => {
+                let behind = |run: &&Run| run.target.0 + run.records > target;
+                let run = map.runs().iter().find(behind)?;
+                Some(run.source.0 + (target - run.target.0).max(0))
+            }
         }
     }
 

@@ -27,6 +27,8 @@ pub struct PartitionToVerify {
     pub filler: Option<Arc<[u8]>>,
     /// Everything before this source offset is said to be at the target.
     pub copied_to: i64,
+    /// Whether the target lets records expire: what lies before its log start is not compared then.
+    pub expires: bool,
 }
 
 /// What verification says of one partition.
@@ -156,7 +158,11 @@ async fn verify_one(
     verdict.lag = (source_ends.high_watermark - partition.copied_to).max(0);
     let source_end = partition.copied_to.min(source_ends.high_watermark);
     let target_end = target_ends.high_watermark;
-    let source_from = source_ends.log_start.min(source_end);
+    let mut source_from = source_ends.log_start.min(source_end);
+    if partition.expires {
+        let kept = partition.mapping.kept_from(target_ends.log_start);
+        source_from = source_from.max(kept.unwrap_or(source_end)).min(source_end);
+    }
     let target_from = partition
         .mapping
         .start(source_from)

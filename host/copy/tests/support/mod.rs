@@ -192,6 +192,7 @@ impl Bed {
             .map(|outcome| {
                 let map = table.partition(&outcome.target).expect("is sound");
                 PartitionToVerify {
+                    expires: false,
                     source: outcome.source.clone(),
                     target: outcome.target.clone(),
                     mapping: map.map_or(Mapping::Same, |(_, map)| Mapping::Map(map)),

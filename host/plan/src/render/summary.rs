@@ -3,7 +3,7 @@
 use super::amount::{bytes, count, counted, seconds, whole};
 use super::grid::{Grid, paragraph};
 use super::topics::{counted_topics, decider, example};
-use crate::plan::{AclState, BindingState, CopyMode, GroupAction, Plan, Protection};
+use crate::plan::{AclState, BindingState, CopyMode, Expiring, GroupAction, Plan, Protection};
 use crate::text::{escaped, listed};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -318,11 +318,34 @@ fn settings(plan: &Plan, width: usize) -> String {
         .iter()
         .map(|(key, number)| format!("{} on {}", escaped(key), counted_topics(*number)))
         .collect();
+    let line = format!("for the copy, set back at the end: {}", parts.join(", "));
+    paragraph("Settings", HANG, &line, width) + &expiring(plan, width)
+}
+
+/// What goes once settings are set back; nothing where nothing does.
+fn expiring(plan: &Plan, width: usize) -> String {
+    let topics: Vec<_> = plan
+        .moving_topics()
+        .map(|(_, moving)| moving)
+        .filter(|moving| moving.copy_expires_nothing() && !moving.expiring.is_nothing())
+        .collect();
+    let all = topics
+        .iter()
+        .fold(Expiring::default(), |sum, moving| sum.and(moving.expiring));
+    if all.is_nothing() {
+        return String::new();
+    }
     let line = format!(
-        "for the copy, kept until you set them back: {}",
-        parts.join(", ")
+        "about {} records{} on {} go with that, older or more than retention keeps: {}",
+        count(all.records),
+        match all.bytes {
+            0 => String::new(),
+            all => format!(" ({})", bytes(all)),
+        },
+        counted_topics(topics.len()),
+        listed(topics.iter().map(|moving| moving.target.as_str()), 3),
     );
-    paragraph("Settings", HANG, &line, width)
+    paragraph("Expiring", HANG, &line, width)
 }
 
 fn time(plan: &Plan, width: usize) -> String {

@@ -130,6 +130,7 @@ pub(crate) fn cluster(id: &str, version: &str, brokers: i32) -> ClusterSnapshot 
             })
             .collect(),
         round_trip_us: None,
+        topic_defaults: BTreeMap::new(),
         topics: BTreeMap::new(),
         groups: BTreeMap::new(),
         acls: AclFacts::Bindings(Vec::new()),

@@ -108,6 +108,26 @@ pub fn append(client: &Client, place: &TopicPartition, value: &str) -> i64 {
     (*delivered).expect("an offset")
 }
 
+/// Appends so many records of 10 kB with one timestamp, and waits for them.
+pub fn append_at(client: &Client, place: &TopicPartition, records: usize, timestamp_ms: i64) {
+    let mut config = ClientConfig::new();
+    for (key, value) in client.settings().to_librdkafka() {
+        config.set(key, value);
+    }
+    let producer: ThreadedProducer<Delivered> = config
+        .create_with_context(Delivered::default())
+        .expect("a producer");
+    let value = vec![b'v'; 10_000];
+    for _ in 0..records {
+        let record = BaseRecord::<str, [u8]>::to(place.topic.as_str())
+            .partition(place.partition)
+            .timestamp(timestamp_ms)
+            .payload(&value);
+        assert!(producer.send(record).is_ok(), "queued");
+    }
+    producer.flush(Duration::from_secs(30)).expect("delivered");
+}
+
 /// Keeps the offset of what was delivered last.
 #[derive(Default)]
 pub struct Delivered(Mutex<Option<i64>>);
