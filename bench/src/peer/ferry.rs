@@ -60,6 +60,7 @@ pub(super) async fn run(task: &Task) -> Result<Said> {
         mode: mode.clone(),
         budget: Budget::UNLIMITED,
         filler: None,
+        tiered: false,
         batch_bytes_max: BATCH_BYTES_MAX,
     });
     let job = CopyJob {
@@ -69,6 +70,7 @@ pub(super) async fn run(task: &Task) -> Result<Said> {
         settings: CopySettings {
             memory_bytes: MEMORY_BYTES,
             controls: Controls::default().unchanging(),
+            rack: None,
             settling: SETTLING,
             slot: Slot::ONLY,
             lease: lease(&target),

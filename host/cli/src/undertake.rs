@@ -43,6 +43,7 @@ pub(crate) async fn undertake(
         directory: project.directory(),
         memory_bytes: usize::try_from(copy.memory.bytes()).unwrap_or(usize::MAX),
         controls: configured(copy),
+        rack: copy.rack.as_deref().map(Into::into),
         workers: workers(copy),
         lease: Duration::from_secs(copy.lease_seconds.max(1)),
         settling: SETTLING,

@@ -51,6 +51,11 @@ pub struct CopySettings {
     /// How the brokers of the source are protected from being read too fast.
     #[serde(skip_serializing_if = "GuardChoice::is_default")]
     pub guard: GuardChoice,
+    /// The rack that Ferry stands in, as the source's brokers name it (`broker.rack`). With it each
+    /// partition is read from a replica in that rack where there is one, if the source's brokers choose
+    /// replicas by rack (`replica.selector.class`, KIP-392). Without it leaders are read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rack: Option<String>,
     /// Memory for batches on their way, over all partitions.
     pub memory: ByteSize,
     /// How many offsets may be padded, over all partitions. A partition that starts at offset n
@@ -113,6 +118,7 @@ impl Default for CopySettings {
             time_zone: None,
             brokers: BTreeMap::new(),
             guard: GuardChoice::default(),
+            rack: None,
             memory: ByteSize::MEMORY_DEFAULT,
             padding_budget: PADDING_BUDGET_DEFAULT,
             transaction_budget: TRANSACTION_BUDGET_DEFAULT,

@@ -44,6 +44,7 @@ copy:
   # hours: {{ "08:00-18:00": {{ bandwidth: 50 MiB/s }} }}      # what is different when
   # time-zone: "+01:00"           # the clock that hours go by
   # guard: off                    # source brokers in trouble are read more slowly unless told
+  # rack: eu-central-1a           # read from replicas in this rack, where brokers allow it
   # brokers: {{ each: {{ bandwidth: 60 MiB/s }} }}             # of the source
   memory: 256 MiB
   # padding-budget: 2000000000    # offsets; partitions whose start lies higher get new offsets

@@ -58,7 +58,7 @@ fn an_unknown_key_without_a_near_one_lists_the_valid_keys() {
     assert_eq!(
         with("copy:\n  threads: 4\n"),
         "error[FERRY-E042]: migration.yaml:7: copy.threads: unknown key\n  \
-         valid here: offsets, bandwidth, records, hours, time-zone, brokers, guard, memory, \
+         valid here: offsets, bandwidth, records, hours, time-zone, brokers, guard, rack, memory, \
          padding-budget, transaction-budget, filler-key, filler-budget, replication-factor, workers, lease-seconds, \
          groups\n  \
          where   line 7, column 3"

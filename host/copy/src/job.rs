@@ -40,6 +40,8 @@ pub struct PartitionJob {
     pub budget: Budget,
     /// The key of fillers, where offsets are kept although a cleaner has left holes.
     pub filler: Option<Arc<[u8]>>,
+    /// Whether the source keeps old segments in remote storage (`remote.storage.enable`, KIP-405).
+    pub tiered: bool,
     /// The largest batch that the target topic takes (`max.message.bytes`).
     pub batch_bytes_max: usize,
 }
@@ -51,6 +53,8 @@ pub struct CopySettings {
     pub memory_bytes: usize,
     /// How fast the source is read and which topic groups rest: followed while the copy runs.
     pub controls: watch::Receiver<Controls>,
+    /// The rack that the source is read from where it can be (`client.rack`, KIP-392).
+    pub rack: Option<Arc<str>>,
     /// How long the end of a target partition must stand still before it is trusted, after a run
     /// that may have left requests with the brokers.
     pub settling: Duration,

@@ -71,6 +71,7 @@ pub(crate) fn job_of(
                 fillers: at_most(copied.moving.filler_budget),
             },
             filler: filler(copied.moving),
+            tiered: is_tiered(copied.moving),
             group: copied.group.to_owned(),
             batch_bytes_max: batch_bytes_max(plan, &copied.source.topic),
             source: copied.source,
@@ -85,6 +86,7 @@ pub(crate) fn job_of(
             memory_bytes: undertaking.memory_bytes,
             // What is changed by hand is followed once it runs.
             controls: undertaking.controls.clone().unchanging(),
+            rack: undertaking.rack.clone(),
             settling: undertaking.settling,
             slot: undertaking.slot(number),
             lease: undertaking.lease_settings(),
@@ -97,6 +99,12 @@ pub(crate) fn job_of(
 
 fn at_most(budget: u64) -> i64 {
     i64::try_from(budget).unwrap_or(i64::MAX)
+}
+
+/// Whether the source keeps old segments of a topic in remote storage (KIP-405).
+fn is_tiered(moving: &MovingTopic) -> bool {
+    let enabled = moving.source_configs.get("remote.storage.enable");
+    enabled.is_some_and(|enabled| enabled == "true")
 }
 
 /// The key of fillers of a topic, if holes are filled there.

@@ -33,6 +33,8 @@ pub struct Undertaking {
     pub memory_bytes: usize,
     /// How fast the source is read, as the configuration says.
     pub controls: Controls,
+    /// The rack that the source is read from where it can be.
+    pub rack: Option<Arc<str>>,
     /// Who copies what.
     pub workers: Workers,
     /// How long a worker may write after it last heard of the target.

@@ -5,6 +5,7 @@ mod support;
 use ferry_demo::{Ferry, Stage, StageOptions, operator};
 use ferry_estate::{EstateOptions, accounts, rights};
 use ferry_kafka::Client;
+use ferry_kafka::admin::configs::{ConfigChange, ConfigResource};
 use ferry_kafka::admin::topics::{Mode, NewTopic};
 use ferry_model::acl::{AclBinding, AclOperation, ResourceType};
 use ferry_model::name::TopicName;
@@ -201,9 +202,9 @@ async fn until(ferry: &Ferry, wanted: impl Fn(&str) -> bool) -> String {
     }
 }
 
-/// A topic appears at the target under a name that is planned; a topic of the source grows. Both
+/// A topic appears at the target under a name that is planned; a setting of the source changes. Both
 /// stop `apply` before it begins, and the second stops it until the plan is made anew. A topic that
-/// is new at the source is only told.
+/// is new at the source, or has grown there, is only told.
 async fn a_moved_world(stage: &Stage, ferry: &Ferry) {
     let plan = planned(ferry).await;
     let orders = TopicName::parse("OrdersEU").expect("legal");
@@ -218,6 +219,22 @@ async fn a_moved_world(stage: &Stage, ferry: &Ferry) {
         result.expect("deleted");
     }
 
+    let longer = ConfigChange::Set {
+        name: "segment.ms".to_owned(),
+        value: "86400000".to_owned(),
+    };
+    let changes = [(ConfigResource::Topic(orders.clone()), vec![longer])].into();
+    let changed = stage
+        .source
+        .admin()
+        .alter_configs(&changes, Mode::Apply)
+        .await;
+    for (_, result) in changed {
+        result.expect("changed");
+    }
+    refused(stage, ferry, &plan).await;
+
+    let plan = planned(ferry).await;
     let grown = [(orders, 5)];
     let grown = stage
         .source
@@ -227,15 +244,19 @@ async fn a_moved_world(stage: &Stage, ferry: &Ferry) {
     for result in grown.expect("answered").into_values() {
         result.expect("grown");
     }
-    refused(stage, ferry, &plan).await;
-
-    let plan = planned(ferry).await;
     let new = TopicName::parse("new-at-the-source").expect("legal");
     create(&stage.source, &new).await;
-    let run = ferry.run(&["apply", &plan]).await.expect("runs");
+    let apply = ["apply", &plan, "--expire-unread"];
+    let run = ferry.run(&apply).await.expect("runs");
     assert_eq!(run.code, Some(0), "{}{}", run.out, run.narration);
     assert!(
         run.narration.contains("new-at-the-source is new"),
+        "{}",
+        run.narration
+    );
+    assert!(
+        run.narration
+            .contains("OrdersEU has 5 partitions instead of 3"),
         "{}",
         run.narration
     );

@@ -381,6 +381,12 @@ impl FakeKafka {
         }
     }
 
+    /// From now on what lies before `offset` is in remote storage alone (KIP-405).
+    pub fn set_remote_until(&self, topic: &str, index: i32, offset: i64) {
+        let mut core = self.shared.lock();
+        core.remote.insert((topic.to_owned(), index), offset);
+    }
+
     /// Where a partition starts and ends.
     #[must_use]
     pub fn ends(&self, topic: &str, index: i32) -> Option<Ends> {

@@ -326,10 +326,9 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Connection<S> {
                 .lock()
                 .fetch(self.broker, asked, version, forced);
             let enough = usize::try_from(asked.min_bytes).unwrap_or(0);
-            if answer.urgent || answer.bytes >= enough {
-                return answer.response;
-            }
-            if tokio::time::timeout_at(deadline, changed).await.is_err() {
+            let ready = answer.urgent || answer.bytes >= enough;
+            if ready || tokio::time::timeout_at(deadline, changed).await.is_err() {
+                self.shared.lock().count_fetch(&answer);
                 return answer.response;
             }
         }

@@ -37,6 +37,9 @@ pub struct Options {
     pub in_sync_min: usize,
     /// Batches of one partition in the answer to one fetch, at most.
     pub fetch_batches_max: usize,
+    /// Whether leaders name a replica in the rack of who fetches (KIP-392). The rack of broker 2 is
+    /// `rack-2`.
+    pub rack_aware: bool,
     /// Whether requests of a client that hung up are still worked on.
     pub works_on: bool,
 }
@@ -55,6 +58,7 @@ impl Default for Options {
             markers: Duration::from_millis(3),
             in_sync_min: 1,
             fetch_batches_max: usize::MAX,
+            rack_aware: false,
             works_on: true,
         }
     }
@@ -143,6 +147,14 @@ pub struct Counts {
     pub requests_without_client: u64,
     /// Leaders that were elected.
     pub elections: u64,
+    /// Bytes of records that leaders sent to consumers, and followers (KIP-392).
+    pub bytes_from_leaders: u64,
+    /// The same of followers.
+    pub bytes_from_followers: u64,
+    /// Partitions that were fetched from remote storage (KIP-405).
+    pub remote_fetches: u64,
+    /// Other partitions in requests that had to wait for remote storage.
+    pub beside_remote: u64,
 }
 
 /// How far a marker is.
@@ -169,12 +181,19 @@ pub(crate) struct Core {
     pub(crate) coordinator: Coordinator,
     pub(crate) denied: BTreeSet<String>,
     pub(crate) full_disks: BTreeSet<i32>,
+    /// By topic and partition: before this offset its log is in remote storage alone.
+    pub(crate) remote: BTreeMap<(String, i32), i64>,
     pub(crate) counts: Counts,
     producers: i64,
     topics_made: u128,
 }
 
 impl Core {
+    /// Before which offset a log is in remote storage alone.
+    pub(crate) fn remote_until(&self, topic: &str, index: i32) -> Option<i64> {
+        self.remote.get(&(topic.to_owned(), index)).copied()
+    }
+
     pub(crate) fn new(options: Options) -> Self {
         Self {
             clock: Clock::starting_at(options.now_ms),
@@ -187,6 +206,7 @@ impl Core {
             coordinator: Coordinator::default(),
             denied: BTreeSet::new(),
             full_disks: BTreeSet::new(),
+            remote: BTreeMap::new(),
             counts: Counts::default(),
             producers: 1_000,
             topics_made: 0,

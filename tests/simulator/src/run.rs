@@ -158,6 +158,7 @@ impl World {
                 expiration_check: schedule.expiration_check,
                 in_sync_min: if brokers > 1 { 2 } else { 1 },
                 fetch_batches_max: schedule.fetch_batches_max,
+                rack_aware: true,
                 ..Options::default()
             });
             cluster.set_faults(chances.clone());
@@ -167,6 +168,16 @@ impl World {
         source.set_options(|options| options.in_sync_min = 1);
         let target = cluster("target", schedule.target_brokers);
         let history = Source::fill(&source, &schedule, &mut rng);
+        if schedule.tiered {
+            for plan in &schedule.topics {
+                for index in 0..plan.partitions {
+                    let end = source
+                        .ends(&plan.name, index)
+                        .map_or(0, |ends| ends.log_end);
+                    source.set_remote_until(&plan.name, index, rng.i64(0..=end));
+                }
+            }
+        }
         target.create_topic(PROGRESS_TOPIC, TopicOptions::default());
         for plan in &schedule.topics {
             target.create_topic(&plan.target(), options(plan));
@@ -182,6 +193,7 @@ impl World {
             source: pipes(&source),
             target: pipes(&target),
             partitions: Vec::new(),
+            rack: schedule.near.then(|| "rack-2".into()),
             controls: watch::Sender::new(Controls::default()),
         };
         let mut world = Self {
@@ -225,6 +237,7 @@ impl World {
                     },
                     budget: plan.budget,
                     filler: plan.filler.then(|| FILLER.into()),
+                    tiered: self.schedule.tiered,
                     batch_bytes_max: 1_000_000,
                 });
             }

@@ -178,6 +178,10 @@ pub(crate) struct Schedule {
     /// The longest that a request of a worker that is gone may wait: with more than the settling
     /// time nobody can promise that nothing goes wrong, only that it is found.
     pub(crate) lingers_at_most: Duration,
+    /// Whether the source is read from broker 2 where it has a replica.
+    pub(crate) near: bool,
+    /// Whether parts of the source's logs are in remote storage.
+    pub(crate) tiered: bool,
     /// Batches of one partition in one answer, at most.
     pub(crate) fetch_batches_max: usize,
     pub(crate) events: Vec<Event>,
@@ -214,6 +218,8 @@ impl Schedule {
                 SETTLING / 2
             },
             fetch_batches_max: rng.usize(1..=4),
+            near: rng.bool(),
+            tiered: rng.u8(..4) == 0,
             topics,
             events: Vec::new(),
         };

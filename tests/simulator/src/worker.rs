@@ -28,6 +28,8 @@ pub(crate) struct Orders {
     pub(crate) source: Pipes,
     pub(crate) target: Pipes,
     pub(crate) partitions: Vec<PartitionJob>,
+    /// The rack that the source is read from.
+    pub(crate) rack: Option<Arc<str>>,
     /// What an operator sets.
     pub(crate) controls: watch::Sender<Controls>,
 }
@@ -84,6 +86,7 @@ impl Orders {
         CopySettings {
             memory_bytes: 8 << 20,
             controls: self.controls.subscribe(),
+            rack: self.rack.clone(),
             settling: SETTLING,
             slot: Slot::ONLY,
             lease: LeaseSettings {

@@ -173,7 +173,8 @@ impl ClusterBuilder {
         self
     }
 
-    /// Sets a property of every node, over what the test bed would set.
+    /// Sets a property of every node, over what the test bed would set. `{node}` in the value stands
+    /// for the node's number.
     #[must_use]
     pub fn property(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.properties.push((key.into(), value.into()));

@@ -49,7 +49,7 @@ impl NodeConfiguration<'_> {
         self.authorizer(&mut properties);
         self.small_cluster(&mut properties);
         for (key, value) in &self.settings.properties {
-            properties.set(key, value);
+            properties.set(key, &value.replace("{node}", &self.node_id.to_string()));
         }
         properties.text()
     }

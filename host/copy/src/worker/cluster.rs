@@ -145,6 +145,19 @@ pub(crate) async fn ends(
         .collect()
 }
 
+/// Where the parts of source logs begin that are not in remote storage alone (KIP-405).
+pub(crate) async fn local_starts(
+    source: &Client,
+    partitions: Vec<(Index, TopicPartition)>,
+) -> Vec<(Index, i64)> {
+    let names: Vec<_> = partitions.iter().map(|(_, name)| name.clone()).collect();
+    let starts = offsets(source, &names, OffsetSpec::EarliestLocal).await;
+    partitions
+        .into_iter()
+        .filter_map(|(index, partition)| Some((index, *starts.get(&partition)?)))
+        .collect()
+}
+
 /// Where each epoch ends, as the source's leaders tell: (epoch, end offset) of the largest epoch that
 /// is not larger than the one asked for.
 pub(crate) async fn epoch_ends(

@@ -38,6 +38,8 @@ pub(crate) enum Fetched {
     Error { code: ErrorCode, log_start: i64 },
     /// The leader has another history than ours.
     Diverging { epoch: i32, end_offset: i64 },
+    /// The leader names a nearer replica (KIP-392).
+    Nearer { replica: BrokerId },
     /// The request failed as a whole.
     Lost,
 }
@@ -100,6 +102,9 @@ pub(crate) enum Settled {
 
 #[derive(Debug)]
 pub(crate) enum Event {
+    LocalStarts {
+        starts: Vec<(Index, i64)>,
+    },
     Fetched(FetchEnd),
     Produced {
         broker: BrokerId,

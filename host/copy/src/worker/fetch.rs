@@ -13,11 +13,14 @@ use kafka_protocol::messages::fetch_response::PartitionData;
 use kafka_protocol::messages::{BrokerId as WireBroker, FetchRequest, TopicName as WireTopic};
 use kafka_protocol::protocol::StrBytes;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// From this version on a fetch names topics by id (KIP-516).
 const TOPIC_IDS_FROM: i16 = 13;
 /// From this version on a fetch can say the epoch of the last record that was fetched (KIP-595).
 const LAST_FETCHED_EPOCH_FROM: i16 = 12;
+/// From this version on a fetch can say the rack of who fetches (KIP-392).
+const RACK_FROM: i16 = 11;
 /// How long the broker may wait for something to come.
 pub(crate) const WAIT_MS: i32 = 250;
 
@@ -31,14 +34,18 @@ pub(crate) struct Wanted {
     pub(crate) last_epoch: Option<i32>,
     /// The most that may come of it, but for a single larger batch.
     pub(crate) bytes_max: i32,
+    /// Whether it has to come from remote storage, so that it is fetched alone.
+    pub(crate) remote: bool,
     pub(crate) how: Preparation,
 }
 
 /// Limits of one fetch.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct FetchLimits {
     /// The most that may come in all.
     pub(crate) bytes: i32,
+    /// The rack that a near replica is asked for, where one may be named (KIP-392).
+    pub(crate) rack: Option<Arc<str>>,
 }
 
 /// What one fetch brought.
@@ -57,9 +64,9 @@ pub(crate) async fn fetch(
     wanted: Vec<Wanted>,
     limits: FetchLimits,
 ) -> FetchResult {
-    match try_fetch(source, broker, lane, &wanted, limits).await {
+    match try_fetch(source, broker, lane, &wanted, &limits).await {
         Ok(answers) => {
-            let prepared = task::beside(move || prepare_all(answers, wanted, limits)).await;
+            let prepared = task::beside(move || prepare_all(answers, wanted, &limits)).await;
             prepared.unwrap_or_else(|error| {
                 tracing::error!(%error, "preparing fetched batches failed");
                 FetchResult {
@@ -86,7 +93,7 @@ async fn try_fetch(
     broker: BrokerId,
     lane: u16,
     wanted: &[Wanted],
-    limits: FetchLimits,
+    limits: &FetchLimits,
 ) -> Result<Answers, String> {
     let connection = source
         .connection(broker, Lane::Fetch(lane))
@@ -114,7 +121,7 @@ async fn try_fetch(
     Ok(answers)
 }
 
-fn request(wanted: &[Wanted], version: i16, limits: FetchLimits) -> FetchRequest {
+fn request(wanted: &[Wanted], version: i16, limits: &FetchLimits) -> FetchRequest {
     let mut topics: Vec<FetchTopic> = Vec::new();
     let mut last: Option<&TopicName> = None;
     for want in wanted {
@@ -143,7 +150,11 @@ fn request(wanted: &[Wanted], version: i16, limits: FetchLimits) -> FetchRequest
             topic.partitions.push(partition);
         }
     }
-    FetchRequest::default()
+    let mut request = FetchRequest::default();
+    if let Some(rack) = limits.rack.as_ref().filter(|_| version >= RACK_FROM) {
+        request.rack_id = StrBytes::from_string(rack.to_string());
+    }
+    request
         .with_replica_id(WireBroker(-1))
         .with_max_wait_ms(WAIT_MS)
         .with_min_bytes(1)
@@ -154,7 +165,7 @@ fn request(wanted: &[Wanted], version: i16, limits: FetchLimits) -> FetchRequest
         .with_topics(topics)
 }
 
-fn prepare_all(mut answers: Answers, wanted: Vec<Wanted>, limits: FetchLimits) -> FetchResult {
+fn prepare_all(mut answers: Answers, wanted: Vec<Wanted>, limits: &FetchLimits) -> FetchResult {
     let mut bytes = 0;
     let mut most = 0;
     let mut results = Vec::with_capacity(wanted.len());
@@ -195,6 +206,12 @@ fn read(data: PartitionData, how: Preparation) -> Fetched {
         return Fetched::Diverging {
             epoch: data.diverging_epoch.epoch,
             end_offset: data.diverging_epoch.end_offset,
+        };
+    }
+    let nearer = data.preferred_read_replica.0;
+    if nearer >= 0 && data.records.as_ref().is_none_or(bytes::Bytes::is_empty) {
+        return Fetched::Nearer {
+            replica: BrokerId(nearer),
         };
     }
     let aborted = data

@@ -3,6 +3,7 @@
 use super::Worker;
 use super::closing::CLOSING_OFFSETS;
 use super::event::{Count, Event, Fetched, Index, Produced, Settled, SourceEnds, TransactionEnd};
+use super::replica::Replica;
 use super::tracked::Machine;
 use crate::halt::Halt;
 use crate::partition::translated::TranslatedPartition;
@@ -70,6 +71,7 @@ impl Worker {
             }
             Event::Canary { broker, took } => self.watching.on_canary(broker, took),
             Event::Followers { found } => self.watching.on_followers(found),
+            Event::LocalStarts { starts } => self.on_local_starts(starts),
             Event::Ends { results } => self.on_ends(results),
             Event::Leaders { source } => self.on_leaders(source),
             Event::SourceStart { index, ends } => self.on_source_start(index, ends),
@@ -79,7 +81,14 @@ impl Worker {
     pub(super) fn on_fetched(&mut self, index: Index, from: i64, fetched: Fetched) {
         let tracked = &mut self.partitions[index];
         tracked.fetching = false;
+        // What a follower says is no proof of anything: see replica.rs.
+        if tracked.replica.is_follower() && !matches!(fetched, Fetched::Records { .. }) {
+            tracked.fetch_after = Some(Instant::now() + FETCH_REST);
+            self.back_to_leader(index);
+            return;
+        }
         match fetched {
+            Fetched::Nearer { replica } => self.on_nearer_replica(index, replica),
             Fetched::Records { ends, prepared, .. } => {
                 tracked.ends = ends;
                 if let Some(epoch) = prepared.source_epoch {
@@ -92,6 +101,7 @@ impl Worker {
                     (Machine::Exact(machine), _) => machine.on_fetched(from, prepared),
                     (Machine::Translated { machine, .. }, _) => machine.on_fetched(from, prepared),
                 }
+                self.renew_replica(index);
             }
             Fetched::Lost => {
                 tracked.fetch_after = Some(Instant::now() + FETCH_REST);
@@ -147,6 +157,7 @@ impl Worker {
 
     fn lost_source_leader(&mut self, index: Index) {
         self.partitions[index].source_leader = None;
+        self.partitions[index].replica = Replica::Leader;
         self.turns.remove(index);
     }
 

@@ -20,12 +20,14 @@ mod predicted;
 mod produce;
 mod rate;
 mod reading;
+mod replica;
 mod room;
 mod saving;
 mod sending;
 mod serve;
 mod settle;
 mod start;
+mod tiered;
 mod tracked;
 mod transaction;
 mod turns;
@@ -197,6 +199,11 @@ pub(crate) struct Worker {
     next_void: usize,
     /// Lanes to brokers of the source that have a fetch under way.
     fetches: BTreeSet<(BrokerId, u16)>,
+    /// Brokers that read remote storage for us.
+    fetches_remote: BTreeSet<BrokerId>,
+    /// Whether it is being asked where the local parts of logs begin, and when it is asked again.
+    asking_tiers: bool,
+    ask_tiers_after: Option<Instant>,
     /// Bytes that the fetches under way may bring at most.
     fetching_bytes: usize,
     producer: crate::batch::rewrite::Producer,

@@ -33,6 +33,8 @@ pub(crate) struct FetchEnd {
     pub(crate) limit: usize,
     /// Whether there may have been more than it could bring.
     pub(crate) full: bool,
+    /// Whether it went to remote storage.
+    pub(crate) remote: bool,
     pub(crate) results: Vec<(Index, i64, Fetched)>,
 }
 
@@ -96,9 +98,17 @@ impl Worker {
         self.fetches.insert((broker, lane));
         self.fetching_bytes += limit;
         room.reserve(limit);
+        // A leader names nearer replicas for all of a request or for none.
+        let may_move = |want: &Wanted| self.partitions[want.index].replica.may_move(now);
+        let rack = self.job.settings.rack.clone();
         let limits = FetchLimits {
             bytes: limit as i32,
+            rack: rack.filter(|_| wanted.iter().all(may_move)),
         };
+        let remote = wanted.iter().any(|want| want.remote);
+        if remote {
+            self.fetches_remote.insert(broker);
+        }
         let (source, events) = (self.job.source.clone(), self.events.clone());
         task::spawn(async move {
             let fetched = fetch::fetch(&source, broker, lane, wanted, limits).await;
@@ -107,6 +117,7 @@ impl Worker {
                 lane,
                 limit,
                 full: fetched.full,
+                remote,
                 results: fetched.results,
             }));
         });
@@ -123,6 +134,7 @@ impl Worker {
         let mut shares: BTreeMap<usize, Share> = BTreeMap::new();
         let mut behind = Vec::new();
         let mut at_end = Vec::new();
+        let remote_under_way = self.fetches_remote.contains(&broker);
         for index in self.turns.of(broker) {
             if behind.len() >= FETCH_PARTITIONS_MAX {
                 break;
@@ -143,6 +155,14 @@ impl Worker {
             let Some(bytes) = share.ask(lag, partition_bytes_max) else {
                 continue;
             };
+            if lag > 0 && tracked.is_remote(from) {
+                if remote_under_way || !behind.is_empty() {
+                    continue;
+                }
+                let mut alone = want(tracked, from, bytes);
+                alone.remote = true;
+                return vec![alone];
+            }
             let list = if lag > 0 { &mut behind } else { &mut at_end };
             if list.len() < FETCH_PARTITIONS_MAX {
                 list.push(want(tracked, from, bytes));
@@ -170,6 +190,9 @@ impl Worker {
     pub(super) fn on_fetch(&mut self, end: FetchEnd) {
         self.fetches.remove(&(end.broker, end.lane));
         self.fetching_bytes -= end.limit;
+        if end.remote {
+            self.fetches_remote.remove(&end.broker);
+        }
         let mut amounts: BTreeMap<usize, Amount> = BTreeMap::new();
         for (index, _, fetched) in &end.results {
             let amount = fetched.amount();
@@ -216,6 +239,7 @@ fn want(tracked: &Tracked, from: i64, bytes_max: usize) -> Wanted {
         leader_epoch: tracked.source_leader.map_or(-1, |(_, epoch)| epoch),
         last_epoch: tracked.epoch_before_fetch(),
         bytes_max: i32::try_from(bytes_max).unwrap_or(i32::MAX),
+        remote: false,
         how: Preparation {
             from,
             offsets: match tracked.preserves() {

@@ -48,6 +48,7 @@ impl Worker {
             self.serve_transaction(now);
         }
         self.serve_guard(now);
+        self.serve_tiers(now);
         self.serve_fetches(now);
         self.serve_drain(now);
     }

@@ -1,6 +1,7 @@
 //! One partition as the worker follows it.
 
 use super::event::{Index, SourceEnds};
+use super::replica::Replica;
 use crate::halt::Halt;
 use crate::job::{OffsetMode, PartitionJob, PartitionOutcome};
 use crate::partition::exact::{EpochMark, ExactPartition, Phase};
@@ -30,6 +31,10 @@ pub(crate) struct Tracked {
     pub(crate) group: usize,
     pub(crate) machine: Machine,
     pub(crate) source_leader: Option<(BrokerId, i32)>,
+    /// The replica that the source is read from.
+    pub(crate) replica: Replica,
+    /// Where the part of the source's log begins that is not in remote storage, where that is known.
+    pub(crate) local_start: Option<i64>,
     pub(crate) target_leader: Option<BrokerId>,
     pub(crate) ends: SourceEnds,
     /// Where the copy is done, with `Until::CaughtUp`.
@@ -73,6 +78,8 @@ impl Tracked {
             group: 0,
             machine,
             source_leader: None,
+            replica: Replica::default(),
+            local_start: None,
             target_leader: None,
             ends: SourceEnds::default(),
             end: 0,
@@ -166,6 +173,11 @@ impl Tracked {
             Machine::Exact(machine) => machine.wants_fetch(queue_bytes_max),
             Machine::Translated { machine, .. } => machine.wants_fetch(queue_bytes_max),
         }
+    }
+
+    /// Whether what stands at `offset` may have to be read from remote storage.
+    pub(crate) fn is_remote(&self, offset: i64) -> bool {
+        self.job.tiered && self.local_start.is_none_or(|start| offset < start)
     }
 
     pub(crate) fn preserves(&self) -> bool {

@@ -81,6 +81,7 @@ impl World {
                 cluster_id: name.to_owned(),
                 brokers,
                 now_ms: NOW_MS,
+                rack_aware: true,
                 ..Options::default()
             })
         };
@@ -125,6 +126,7 @@ impl World {
                 mode: mode.clone(),
                 budget: Budget::UNLIMITED,
                 filler: None,
+                tiered: false,
                 batch_bytes_max: 1_048_588,
             });
         }
@@ -139,6 +141,7 @@ impl World {
             settings: CopySettings {
                 memory_bytes: 256 << 20,
                 controls: Controls::default().unchanging(),
+                rack: None,
                 settling: Duration::from_millis(100),
                 slot: Slot::ONLY,
                 lease: lease(),

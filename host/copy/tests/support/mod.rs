@@ -23,7 +23,7 @@ use ferry_copy::worker;
 use ferry_kafka::admin::configs::{ConfigChange, ConfigResource};
 use ferry_kafka::admin::offsets::OffsetSpec;
 use ferry_kafka::admin::topics::{Mode, NewTopic};
-use ferry_kafka::{Client, ClientSettings, Lane};
+use ferry_kafka::{Client, ClientSettings, ErrorCode, Lane};
 use ferry_model::identity::Side;
 use ferry_model::name::{TopicName, TopicPartition};
 use ferry_testbed::{Cluster, KafkaVersion, Listener};
@@ -31,7 +31,7 @@ use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProdu
 use kafka_protocol::messages::{ProduceRequest, TopicName as WireTopic};
 use kafka_protocol::protocol::StrBytes;
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// The key of fillers, which no record of these tests has.
@@ -148,6 +148,7 @@ impl Bed {
             settings: CopySettings {
                 memory_bytes: 64 << 20,
                 controls: Controls::default().unchanging(),
+                rack: None,
                 settling: Duration::from_millis(500),
                 slot: Slot::ONLY,
                 lease: lease(),
@@ -169,6 +170,7 @@ impl Bed {
             mode,
             budget: Budget::UNLIMITED,
             filler: None,
+            tiered: false,
             batch_bytes_max: 1_048_588,
         }
     }
@@ -220,7 +222,7 @@ impl Bed {
     }
 }
 
-async fn connect(cluster: &Cluster, side: Side) -> Client {
+pub async fn connect(cluster: &Cluster, side: Side) -> Client {
     let properties = cluster.client_properties(Listener::Plaintext, "");
     let settings = ClientSettings::from_properties(&properties).expect("settings");
     Client::connect(settings, side).await.expect("connects")
@@ -357,7 +359,25 @@ impl<'a> Writer<'a> {
         self.produce(out.freeze()).await
     }
 
+    /// Appends `batch`, as soon as the leader knows that it is one.
     async fn produce(&self, batch: Bytes) -> i64 {
+        let limit = Instant::now() + Duration::from_secs(30);
+        loop {
+            match self.try_produce(batch.clone()).await {
+                Ok(base_offset) => return base_offset,
+                Err(ErrorCode::NOT_LEADER_OR_FOLLOWER | ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
+                    if Instant::now() < limit =>
+                {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    let topics = std::slice::from_ref(&self.place.topic);
+                    self.client.refresh(topics).await.expect("answers");
+                }
+                Err(code) => panic!("{}: {code}", self.place),
+            }
+        }
+    }
+
+    async fn try_produce(&self, batch: Bytes) -> Result<i64, ErrorCode> {
         let leader = self.client.leader(&self.place).expect("has a leader");
         let connection = self
             .client
@@ -383,8 +403,10 @@ impl<'a> Writer<'a> {
             .with_topic_data(vec![data]);
         let response = connection.call(&request).await.expect("answers");
         let partition = &response.responses[0].partition_responses[0];
-        assert_eq!(partition.error_code, 0, "{:?}", partition.error_message);
-        partition.base_offset
+        match ErrorCode(partition.error_code) {
+            code if code.ok() => Ok(partition.base_offset),
+            code => Err(code),
+        }
     }
 }
 

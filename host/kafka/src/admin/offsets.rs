@@ -31,6 +31,8 @@ pub enum OffsetSpec {
     LastStable,
     /// The offset of the record with the largest timestamp (KIP-734; brokers from 3.0 on).
     MaxTimestamp,
+    /// The first offset that is not in remote storage alone (KIP-405; brokers from 3.6 on).
+    EarliestLocal,
     /// The first offset whose record is not older, in milliseconds since 1970.
     Timestamp(i64),
     /// The leader's log end offset: what it has written, whether replicated or not.
@@ -44,6 +46,7 @@ impl OffsetSpec {
             Self::Earliest => -2,
             Self::Latest | Self::LastStable | Self::LogEnd => -1,
             Self::MaxTimestamp => -3,
+            Self::EarliestLocal => -4,
             Self::Timestamp(ms) => ms,
         }
     }

@@ -18,6 +18,10 @@ pub(crate) struct FetchAnswer {
     pub(crate) response: FetchResponse,
     pub(crate) bytes: usize,
     pub(crate) urgent: bool,
+    /// Bytes that a follower sends.
+    from_followers: usize,
+    partitions: usize,
+    remote: usize,
 }
 
 impl Core {
@@ -32,6 +36,9 @@ impl Core {
             response: FetchResponse::default(),
             bytes: 0,
             urgent: false,
+            from_followers: 0,
+            partitions: 0,
+            remote: 0,
         };
         if request.session_epoch > NO_SESSION && request.session_id != 0 {
             // No session is ever kept: FETCH_SESSION_ID_NOT_FOUND.
@@ -40,6 +47,7 @@ impl Core {
             return answer;
         }
         let committed = request.isolation_level == 1;
+        let mut remote_served = false;
         for topic in &request.topics {
             let name = match version >= 13 {
                 true => self.topic_name(topic.topic_id).map(str::to_owned),
@@ -57,12 +65,35 @@ impl Core {
                     (Some(code), _) => refused(wanted, code),
                     (None, None) => refused(wanted, code::UNKNOWN_TOPIC_ID),
                     (None, Some(name)) => {
-                        self.fetch_one(broker, name, wanted, committed, left, answer.bytes == 0)
+                        let nearer = self.nearer(broker, name, wanted.partition, &request.rack_id);
+                        // One partition of a request is read from remote storage, and no other.
+                        let remote = self.is_remote(name, wanted);
+                        let left = match remote && remote_served {
+                            true => None,
+                            false => Some(left),
+                        };
+                        remote_served |= remote;
+                        answer.remote += usize::from(remote);
+                        match nearer {
+                            Some(nearer) => self.sent_on(broker, name, wanted, nearer),
+                            None => {
+                                let first = answer.bytes == 0;
+                                self.fetch_one(broker, name, wanted, committed, left, first)
+                            }
+                        }
                     }
                 };
                 let bytes = data.records.as_ref().map_or(0, Bytes::len);
                 answer.bytes += bytes;
-                answer.urgent |= data.error_code != 0 || data.diverging_epoch.end_offset >= 0;
+                answer.partitions += 1;
+                if let Some(name) = &name
+                    && self.leads(broker, name, wanted.partition) == Some(false)
+                {
+                    answer.from_followers += bytes;
+                }
+                answer.urgent |= data.error_code != 0
+                    || data.diverging_epoch.end_offset >= 0
+                    || data.preferred_read_replica.0 >= 0;
                 response.partitions.push(data);
             }
             answer.response.responses.push(response);
@@ -76,7 +107,7 @@ impl Core {
         name: &str,
         wanted: &FetchPartition,
         committed: bool,
-        bytes_left: usize,
+        bytes_left: Option<usize>,
         first: bool,
     ) -> PartitionData {
         // Followers serve consumers too (KIP-392).
@@ -117,6 +148,9 @@ impl Core {
             true => last_stable,
             false => partition.high_watermark(),
         };
+        let Some(bytes_left) = bytes_left else {
+            return answer.with_records(Some(Bytes::new()));
+        };
         let bytes_max = usize::try_from(wanted.partition_max_bytes).unwrap_or(0);
         let (records, next) = log.read(
             wanted.fetch_offset,
@@ -136,6 +170,52 @@ impl Core {
         answer
             .with_aborted_transactions(aborted)
             .with_records(Some(records))
+    }
+}
+
+impl Core {
+    pub(crate) fn count_fetch(&mut self, answer: &FetchAnswer) {
+        self.counts.bytes_from_followers += answer.from_followers as u64;
+        self.counts.bytes_from_leaders += (answer.bytes - answer.from_followers) as u64;
+        self.counts.remote_fetches += answer.remote as u64;
+        if answer.remote > 0 {
+            self.counts.beside_remote += (answer.partitions - 1) as u64;
+        }
+    }
+
+    fn leads(&self, broker: i32, name: &str, index: i32) -> Option<bool> {
+        let partition = self.partition(name, index)?;
+        Some(partition.leader == Some(broker))
+    }
+
+    /// The replica in `rack` that a leader names in place of itself.
+    fn nearer(&self, broker: i32, name: &str, index: i32, rack: &str) -> Option<i32> {
+        if !self.options.rack_aware || rack.is_empty() {
+            return None;
+        }
+        let partition = self.replica(broker, name, index, -1).ok()?;
+        if partition.leader != Some(broker) {
+            return None;
+        }
+        let near = |other: &i32| format!("rack-{other}") == rack;
+        let found = partition.in_sync().find(near);
+        found.filter(|found| *found != broker)
+    }
+
+    /// The answer of a leader that names another replica.
+    fn sent_on(&self, broker: i32, name: &str, wanted: &FetchPartition, to: i32) -> PartitionData {
+        // It checks the request as any other, and answers without records.
+        let checked = self.fetch_one(broker, name, wanted, true, None, false);
+        match checked.error_code == 0 && checked.diverging_epoch.end_offset < 0 {
+            true => checked.with_preferred_read_replica(BrokerId(to)),
+            false => checked,
+        }
+    }
+
+    /// Whether what is wanted lies in remote storage alone.
+    fn is_remote(&self, name: &str, wanted: &FetchPartition) -> bool {
+        self.remote_until(name, wanted.partition)
+            .is_some_and(|until| wanted.fetch_offset < until)
     }
 }
 

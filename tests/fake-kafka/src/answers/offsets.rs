@@ -27,6 +27,8 @@ const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
 /// From 3.0 on (KIP-734).
 const LARGEST_TIMESTAMP: i64 = -3;
+/// From 3.6 on (KIP-405).
+const EARLIEST_LOCAL: i64 = -4;
 
 impl Core {
     pub(crate) fn list_offsets(
@@ -63,6 +65,10 @@ impl Core {
                             .with_leader_epoch(partition.epoch);
                     }
                     EARLIEST => (log.start, -1),
+                    EARLIEST_LOCAL => {
+                        let local = self.remote_until(name, index);
+                        (local.map_or(log.start, |until| until.max(log.start)), -1)
+                    }
                     LARGEST_TIMESTAMP if release > Release::V2_8 => {
                         log.youngest(latest).unwrap_or((-1, -1))
                     }
