@@ -5,11 +5,11 @@ use ferry_chaos::{Kills, Stops, kills, stops};
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_workers_that_are_killed_while_brokers_restart_leave_everything_equal() {
     let options = Kills {
-        kills: 6,
-        records: 200_000,
-        pause_ms: 2_000,
-        per_restart: 3,
-        bandwidth: "1 MiB/s".into(),
+        kills: 4,
+        records: 60_000,
+        pause_ms: 1_500,
+        per_restart: 2,
+        bandwidth: "512 KiB/s".into(),
         may_end_early: true,
         seed: 7,
     };
@@ -19,9 +19,9 @@ async fn two_workers_that_are_killed_while_brokers_restart_leave_everything_equa
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_that_wakes_up_after_it_was_replaced_does_no_harm() {
     let options = Stops {
-        stops: 2,
-        records: 200_000,
-        bandwidth: "256 KiB/s".into(),
+        stops: 1,
+        records: 40_000,
+        bandwidth: "128 KiB/s".into(),
         may_end_early: true,
         seed: 7,
     };

@@ -1,7 +1,7 @@
 //! DeleteRecords.
 
 use super::{Answer, Log};
-use ferry_kafka::Lane;
+use ferry_kafka::{ErrorCode, Lane};
 use kafka_protocol::messages::DeleteRecordsRequest;
 use kafka_protocol::messages::delete_records_request::{
     DeleteRecordsPartition, DeleteRecordsTopic,
@@ -9,6 +9,8 @@ use kafka_protocol::messages::delete_records_request::{
 
 /// How long brokers may wait for the followers, in milliseconds.
 const TIMEOUT_MS: i32 = 10_000;
+/// How often it is asked where they are late.
+const ATTEMPTS_MAX: usize = 5;
 
 impl Log<'_> {
     /// Deletes the records below `offset`, -1 for all that consumers may see; returns where the log
@@ -38,8 +40,16 @@ impl Log<'_> {
             .with_timeout_ms(TIMEOUT_MS)
             .with_topics(vec![topic]);
         let connection = self.connection(broker, Lane::Admin).await;
-        let response = connection.call(&request).await.expect("is answered");
-        let told = &response.topics[0].partitions[0];
-        super::answer(told.error_code, told.low_watermark)
+        // It waits for every replica; one whose broker has just come back may be late. To ask again
+        // deletes nothing more.
+        let mut attempts = 1;
+        loop {
+            let response = connection.call(&request).await.expect("is answered");
+            let told = &response.topics[0].partitions[0];
+            match super::answer(told.error_code, told.low_watermark) {
+                Err(ErrorCode::REQUEST_TIMED_OUT) if attempts < ATTEMPTS_MAX => attempts += 1,
+                answer => return answer,
+            }
+        }
     }
 }
