@@ -1,20 +1,19 @@
 //! Writes the corpus anew: `corpus/README.md` says how it is called.
 
 mod replay;
+mod wire;
 
 use ferry_copy::batch::header::DELETE_HORIZON;
 use ferry_copy::batch::slices::BatchSlices;
 use ferry_kafka::admin::topics::{Mode, NewTopic};
-use ferry_kafka::{Client, ClientSettings, Lane};
+use ferry_kafka::{Client, ClientSettings};
 use ferry_model::identity::Side;
 use ferry_model::name::{TopicName, TopicPartition};
 use ferry_testbed::{Cluster, KafkaVersion, Listener};
-use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
-use kafka_protocol::messages::{BrokerId, FetchRequest, TopicName as WireTopic};
-use kafka_protocol::protocol::StrBytes;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
+use wire::fetch;
 
 /// How long the broker's cleaner may take.
 const CLEANER_LIMIT: Duration = Duration::from_secs(120);
@@ -126,33 +125,9 @@ async fn create(client: &Client) {
 /// Everything of a partition as fetch responses hold it, and a line for every aborted transaction.
 async fn fetched(client: &Client, name: &str) -> (Vec<u8>, String) {
     let partition = TopicPartition::new(topic(name), 0);
-    let leader = client.leader(&partition).expect("a leader");
-    let connection = client
-        .connection(leader.broker, Lane::Fetch(0))
-        .await
-        .expect("connects");
-    let id = client.topic_id(&partition.topic);
     let (mut records, mut aborted, mut next) = (Vec::new(), String::new(), 0);
     loop {
-        let wanted = FetchTopic::default()
-            .with_topic(WireTopic(StrBytes::from_string(name.to_owned())))
-            .with_topic_id(id.map_or(uuid::Uuid::nil(), |id| id.0))
-            .with_partitions(vec![
-                FetchPartition::default()
-                    .with_current_leader_epoch(-1)
-                    .with_fetch_offset(next)
-                    .with_partition_max_bytes(10 << 20),
-            ]);
-        let request = FetchRequest::default()
-            .with_replica_id(BrokerId(-1))
-            .with_max_wait_ms(100)
-            .with_max_bytes(10 << 20)
-            .with_isolation_level(1)
-            .with_session_epoch(-1)
-            .with_topics(vec![wanted]);
-        let response = connection.call(&request).await.expect("answers");
-        let data = &response.responses[0].partitions[0];
-        assert_eq!(data.error_code, 0);
+        let data = fetch(client, &partition, next, true).await;
         for transaction in data.aborted_transactions.iter().flatten() {
             let line = format!(
                 "{} {}\n",

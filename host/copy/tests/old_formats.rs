@@ -5,20 +5,19 @@
 
 mod replay;
 mod support;
+mod wire;
 
 use bytes::Bytes;
 use ferry_copy::job::OffsetMode;
 use ferry_kafka::admin::offsets::OffsetSpec;
-use ferry_kafka::{Client, ClientSettings, Lane};
+use ferry_kafka::{Client, ClientSettings};
 use ferry_model::identity::Side;
 use ferry_model::name::TopicPartition;
 use ferry_testbed::Listener;
-use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
-use kafka_protocol::messages::{BrokerId, FetchRequest, TopicName as WireTopic};
-use kafka_protocol::protocol::StrBytes;
 use replay::Answer;
 use std::path::{Path, PathBuf};
 use support::{Bed, assert_equal, topic};
+use wire::fetch;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn segments_of_old_formats_arrive_as_kafkas_own_classes_read_them() {
@@ -132,30 +131,6 @@ fn replace_segment(folder: &Path, log: &Answer) {
 /// Everything of partition 0 from `from` on.
 async fn fetched(client: &Client, name: &str, from: i64) -> Bytes {
     let partition = TopicPartition::new(topic(name), 0);
-    let leader = client.leader(&partition).expect("a leader");
-    let connection = client
-        .connection(leader.broker, Lane::Fetch(9))
-        .await
-        .expect("connects");
-    let id = client.topic_id(&partition.topic);
-    let wanted = FetchTopic::default()
-        .with_topic(WireTopic(StrBytes::from_string(name.to_owned())))
-        .with_topic_id(id.map_or(uuid::Uuid::nil(), |id| id.0))
-        .with_partitions(vec![
-            FetchPartition::default()
-                .with_current_leader_epoch(-1)
-                .with_fetch_offset(from)
-                .with_partition_max_bytes(1 << 20),
-        ]);
-    let request = FetchRequest::default()
-        .with_replica_id(BrokerId(-1))
-        .with_max_wait_ms(1_000)
-        .with_min_bytes(1)
-        .with_max_bytes(1 << 20)
-        .with_session_epoch(-1)
-        .with_topics(vec![wanted]);
-    let response = connection.call(&request).await.expect("answers");
-    let data = &response.responses[0].partitions[0];
-    assert_eq!(data.error_code, 0, "{name}");
-    data.records.clone().unwrap_or_default()
+    let data = fetch(client, &partition, from, false).await;
+    data.records.unwrap_or_default()
 }
