@@ -9,8 +9,9 @@ use clap::Args;
 use rustix::process::Signal;
 use std::time::{Duration, Instant};
 
-/// How long a worker that was replaced may take to notice it once it has woken up.
-const NOTICE_LIMIT: Duration = Duration::from_secs(120);
+/// How long it may take until one of two workers gives way: who finds the slot held tries to take it
+/// for two minutes.
+const NOTICE_LIMIT: Duration = Duration::from_secs(300);
 
 /// How often, and how much is copied meanwhile.
 #[derive(Debug, Clone, Args)]
