@@ -226,6 +226,9 @@ pub fn copy_problem(error: &CopyError) -> Problem {
         CopyError::Sealed { .. } => Problem::new(codes::COPY_FAILED, error.to_string())
             .cause("the source was drained, and nothing more is to be copied?")
             .next("ferry status"),
+        CopyError::SlotHeld { .. } => Problem::new(codes::COPY_FAILED, error.to_string())
+            .cause("it was started on another host too, or was stopped there and goes on again?")
+            .next("stop that one first, then start this one again"),
         CopyError::OtherCount { of, .. } => Problem::new(codes::COPY_FAILED, error.to_string())
             .cause("the number of workers was changed while some were running?")
             .next(format!(

@@ -22,8 +22,9 @@ pub(super) async fn take(
 ) -> Result<(Lease, ProgressTable), CopyError> {
     let settings = &job.settings.lease;
     let began = Instant::now();
+    let mut seen = None;
     let lease = loop {
-        let reason = match try_take(job, transactional, settings).await? {
+        let reason = match try_take(job, transactional, settings, &mut seen).await? {
             Ok(lease) => break lease,
             Err(reason) => reason,
         };
@@ -46,6 +47,7 @@ async fn try_take(
     job: &CopyJob,
     transactional: &mut TransactionalProducer,
     settings: &LeaseSettings,
+    seen: &mut Option<LeaseRecord>,
 ) -> Result<Result<Lease, String>, CopyError> {
     let slot = job.settings.slot;
     // From here on nobody else can renew a lease on this slot without our noticing.
@@ -58,6 +60,16 @@ async fn try_take(
         let by = sealed.holder.clone();
         return Err(CopyError::Sealed { by });
     }
+    // Who has renewed its lease since the last attempt is alive: to try again would only disturb it.
+    if let (Some(before), Some(now)) = (seen.as_ref(), previous.as_ref())
+        && now.generation == before.generation
+        && now.written_at_ms != before.written_at_ms
+        && !now.wait(settings.gone).is_zero()
+    {
+        let holder = now.holder.clone();
+        return Err(CopyError::SlotHeld { slot, holder });
+    }
+    seen.clone_from(&previous);
     let wait = previous.map_or(Duration::ZERO, |previous| previous.wait(settings.gone));
     if !wait.is_zero() && !made(Bug::TakesLeasesEarly) {
         tracing::info!(%slot, wait_s = wait.as_secs_f64(), "an earlier lease has to run out first");

@@ -114,6 +114,14 @@ pub enum CopyError {
         /// The process that sealed it.
         by: Holder,
     },
+    /// Another process works in this slot, and goes on.
+    #[error("worker {slot} is at work: process {} of {}", .holder.process_id, .holder.host)]
+    SlotHeld {
+        /// This worker.
+        slot: Slot,
+        /// The process that holds the slot.
+        holder: Holder,
+    },
     /// There are workers that count differently, so that two might copy the same partition.
     #[error("worker {slot} was started while {holder} works as one of {of}")]
     OtherCount {
