@@ -78,6 +78,33 @@ fn the_same_records_in_other_batches_and_codecs_agree() {
 }
 
 #[test]
+fn an_end_that_the_target_lost_is_found_where_the_source_has_nothing_left_to_compare() {
+    // Three records were copied from source offsets 10 to 12, which the source has deleted since. The
+    // target lost its end, and somebody else wrote one record in their place.
+    let run = Run {
+        source: SourceOffset(10),
+        target: TargetOffset(0),
+        records: 3,
+    };
+    let map = OffsetMap::from_runs([run]).expect("one run");
+    for (mapping, base, ended) in [(Mapping::Map(map), 0, 3), (Mapping::Same, 10, 13)] {
+        for (target_end, lost) in [(base + 1, true), (ended, false), (ended + 2, false)] {
+            let mut comparison = Comparison::new(mapping.clone(), false, 13, base)
+                .with_end(target_end, mapping.end(13));
+            comparison.end_source();
+            comparison.push_target(batch(base, &[A], Codec::None));
+            comparison.end_target();
+            comparison.advance().expect("whole batches");
+            let differences = comparison.finish().differences;
+            let kinds: Vec<_> = differences.iter().map(|d| (d.target, &d.kind)).collect();
+            let ends = Kind::Ends { copied_to: ended };
+            let expected = lost.then_some((Some(target_end), &ends));
+            assert_eq!(kinds, Vec::from_iter(expected));
+        }
+    }
+}
+
+#[test]
 fn a_record_that_is_missing_or_too_many_is_named_by_its_offset() {
     let whole = || vec![batch(0, &[A, B, C], Codec::None)];
     let missing = compare(false, whole(), vec![batch(0, &[A, B], Codec::None)]);

@@ -65,6 +65,19 @@ impl Mapping {
         }
     }
 
+    /// Where the target's log ends at the earliest once everything before the source offset
+    /// `copied_to` has been copied.
+    #[must_use]
+    pub fn end(&self, copied_to: i64) -> i64 {
+        match self {
+            Self::Same => copied_to,
+            Self::Map(map) => {
+                let last = map.runs().last();
+                last.map_or(0, |run| run.target.0 + run.records)
+            }
+        }
+    }
+
     /// Where the record at `target` came from; none if it was not copied.
     fn origin(&self, target: i64) -> Option<i64> {
         match self {
@@ -175,6 +188,8 @@ pub struct Comparison {
     differences: Vec<(Difference, Option<[u8; 16]>)>,
     total: u64,
     identical: u64,
+    /// Told only where nothing else shows it.
+    lost_end: Option<Difference>,
 }
 
 impl Comparison {
@@ -192,6 +207,7 @@ impl Comparison {
             differences: Vec::new(),
             total: 0,
             identical: 0,
+            lost_end: None,
         }
     }
 
@@ -200,6 +216,18 @@ impl Comparison {
     #[must_use]
     pub fn with_fillers(mut self, key: Option<&[u8]>) -> Self {
         self.target.filler = key.map(filler_body);
+        self
+    }
+
+    /// The target's log ends at `target_end`, and what was copied ends at `copied_to` there. Where
+    /// the records in between are no longer at the source, nothing but this shows that they are gone.
+    #[must_use]
+    pub fn with_end(mut self, target_end: i64, copied_to: i64) -> Self {
+        self.lost_end = (target_end < copied_to).then_some(Difference {
+            source: None,
+            target: Some(target_end),
+            kind: Kind::Ends { copied_to },
+        });
         self
     }
 
@@ -427,12 +455,19 @@ impl Comparison {
             }
         }
         debug_assert!(kept <= self.total);
+        let mut differences_total = self.total - explained;
+        if differences_total == 0
+            && let Some(lost) = self.lost_end
+        {
+            differences.push(lost);
+            differences_total = 1;
+        }
         let finished = |lane: Lane| Digest::of(&lane.digest.finalize());
         Compared {
             source_records: self.source.records,
             target_records: self.target.records,
             differences,
-            differences_total: self.total - explained,
+            differences_total,
             explained_by_compaction: explained,
             fillers: self.target.fillers,
             identical_batches: self.identical,

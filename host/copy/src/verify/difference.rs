@@ -46,6 +46,12 @@ pub enum Kind {
         /// The target's, in milliseconds since 1970.
         target_ms: i64,
     },
+    /// The target's log ends before the end of what was copied, although nothing that the source
+    /// still has is missing: it has lost its end, and may have been written to since.
+    Ends {
+        /// Where the copied offsets end at the target.
+        copied_to: i64,
+    },
 }
 
 impl Kind {
@@ -85,6 +91,13 @@ impl fmt::Display for Difference {
                 target_ms,
             } => {
                 write!(f, "the timestamps differ ({source_ms} and {target_ms})")
+            }
+            Kind::Ends { copied_to } => {
+                let copied_to = grouped(*copied_to);
+                write!(
+                    f,
+                    "the target's log ends here, but was copied to {copied_to}"
+                )
             }
         }
     }

@@ -167,6 +167,7 @@ async fn verify_one(
         .mapping
         .start(source_from)
         .clamp(target_ends.log_start.min(target_end), target_end);
+    let copied_end = partition.mapping.end(partition.copied_to);
     verdict.source_range = (source_from, source_end);
     verdict.target_range = (target_from, target_end);
     let mut comparison = Comparison::new(
@@ -175,7 +176,8 @@ async fn verify_one(
         source_from,
         target_from,
     )
-    .with_fillers(partition.filler.as_deref());
+    .with_fillers(partition.filler.as_deref())
+    .with_end(target_end, copied_end);
     let mut sources = Reader::new(source, partition.source, source_from, source_end, lane);
     let mut targets = Reader::new(target, partition.target, target_from, target_end, lane);
     let done = compare(&mut comparison, &mut sources, &mut targets, bytes).await;
